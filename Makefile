@@ -1,0 +1,51 @@
+# Every target installs what it needs. `make demo` and `make test` are the two that a newcomer wants.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test generate check-generated lint types format bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.ready  ## virtual environment with everything for work on the project
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: setup generate  ## the main job: a sample of people and orders into the embedded sandbox
+	$(BIN)/cio-facade demo
+
+test: setup lint types check-generated  ## everything that CI runs
+	$(BIN)/python -m pytest -n 2
+
+generate: setup  ## the typed client in generated/ from cio_pipelines_api.json
+	$(BIN)/python scripts/generate.py
+
+check-generated: setup  ## fails when generated/ is not what the spec gives
+	$(BIN)/python scripts/generate.py --check
+
+lint: setup  ## formatting and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup  ## strict mypy and pyright over the facade, the generated client and tests/typing
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: setup  ## mend formatting and what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## figures, side by side in one run
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

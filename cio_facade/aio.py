@@ -1,0 +1,237 @@
+"""The client for asyncio: a thin driver of `delivery` that awaits, a task for each request under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Coroutine
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from cio_facade.answers import Answer
+from cio_facade.config import Settings, from_env
+from cio_facade.core import Core, receipt
+from cio_facade.delivery import Send
+from cio_facade.errors import CustomerIOError
+from cio_facade.outcomes import Receipt
+from cio_facade.transport import AsyncGate, aread, log_answer, request_for
+from cio_facade.verbs import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from os import PathLike
+    from types import TracebackType
+
+    from cio_pipelines import Client
+
+    from cio_facade.clock import Clock
+    from cio_facade.config import Limits, NaivePolicy
+    from cio_facade.core import Stream
+    from cio_facade.delivery import Delivery
+    from cio_facade.messages import CallModel
+    from cio_facade.outcomes import DeadLetter, Report
+    from cio_facade.packing import Parcel
+    from cio_facade.retrying import Retry
+
+__all__ = ["AsyncCustomerIO"]
+
+_TURN = 1_000  # messages after which the other tasks of the loop get theirs
+
+
+class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
+    """A client of the Data Pipelines API for asyncio. Tasks of one loop may share it.
+
+    Parameters
+    ----------
+    api_key, region, base_url, strict, timeout, limits, retry, naive_timestamps, clock
+        As for `CustomerIO`.
+    transport : httpx.AsyncBaseTransport, optional
+        What carries the requests.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from cio_facade.testing import RecordingTransport
+    >>> async def main():
+    ...     async with AsyncCustomerIO("key", transport=RecordingTransport()) as cio:
+    ...         return await cio.track("u1", "Signed Up", {"plan": "pro"})
+    >>> asyncio.run(main()).status
+    200
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        region: str | None = None,
+        *,
+        base_url: str | None = None,
+        strict: bool = True,
+        timeout: float = 30.0,
+        limits: Limits | None = None,
+        retry: Retry | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        naive_timestamps: NaivePolicy = "refuse",
+        clock: Clock | None = None,
+    ) -> None:
+        settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
+        self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
+        most = core.limits.in_flight
+        pool = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+        # httpx's pool looks through all that wait in it for each request: whoever finds no connection waits here.
+        self._connections = asyncio.Semaphore(most)
+        make = partial(httpx.AsyncHTTPTransport, limits=pool) if transport is None else lambda: transport
+        self._http = httpx.AsyncClient(
+            base_url=settings.base_url,
+            timeout=httpx.Timeout(timeout, pool=None),  # waiting for a connection is not the server's fault
+            transport=AsyncGate(core.policy, make, self._run),
+        )
+
+    @classmethod
+    def from_env(cls, dotenv: str | PathLike[str] | None = None, **settings: Any) -> Self:
+        """Make a client for ``CIO_API_KEY``, ``CIO_REGION`` and ``CIO_BASE_URL``; see `CustomerIO.from_env`."""
+        return cls(**{**from_env(dotenv), **settings})
+
+    @cached_property
+    def api(self) -> Client:
+        """The generated client, for what the facade does not name: with key, pace and retries in force."""
+        from cio_pipelines import Client  # noqa: PLC0415  not everybody needs it
+
+        return Client(base_url=self.base_url).set_async_httpx_client(self._http)
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at the end."""
+        return self._core.settings.base_url
+
+    async def send(self, message: CallModel) -> Receipt:
+        """Send one message, and wait for the answer; see `CustomerIO.send`."""
+        self._check_open()
+        encoded, parcel = self._core.encode(message)
+        delivery, answer = await self._run(parcel, self._post)
+        return receipt(delivery, encoded, answer.status)
+
+    async def send_many(
+        self,
+        messages: Iterable[CallModel] | AsyncIterable[CallModel],
+        *,
+        on_dead_letter: Callable[[DeadLetter], object] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  the account is given when the time is up; nothing is cancelled
+    ) -> Report:
+        """Send any number of messages in batches; see `CustomerIO.send_many`. Takes async iterables too."""
+        self._check_open()
+        return await _Crew(self._post, self._core).deliver(self._core.stream(on_dead_letter, timeout), messages)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.settings.base_url}>"
+
+    def _check_open(self) -> None:
+        if self._http.is_closed:
+            raise CustomerIOError("the client is closed; nothing was sent")
+
+    async def _run(self, parcel: Parcel, post: Callable[[Parcel], Awaitable[Answer]]) -> tuple[Delivery, Answer]:
+        """Deliver one parcel in this task."""
+        delivery, clock = self._core.single(parcel), self._core.clock
+        answer = Answer(0)
+        while step := delivery.next(clock.monotonic()):
+            if isinstance(step, Send):
+                answer = await post(step.parcel)
+                delivery.completed(step.ticket, answer, clock.monotonic())
+            elif step.until is not None:
+                await clock.asleep(step.until - clock.monotonic())
+        return delivery, answer
+
+    async def _post(self, parcel: Parcel) -> Answer:
+        """One attempt."""
+        clock, policy = self._core.clock, self._core.policy
+        async with self._connections:
+            begun = clock.monotonic()
+            try:
+                response = await self._http.send(request_for(self._http, parcel), stream=True)
+                answer = policy.answer(
+                    response, await aread(response, clock, self._core.settings.timeout), parcel.request_id
+                )
+            except httpx.RequestError as error:
+                answer = policy.no_answer(error, parcel.request_id)
+        log_answer(parcel, answer, clock.monotonic() - begun)
+        return answer
+
+
+class _Crew:
+    """Tasks that post; the delivery itself stays in the caller's."""
+
+    def __init__(self, post: Callable[[Parcel], Coroutine[Any, Any, Answer]], core: Core) -> None:
+        self._post, self._clock = post, core.clock
+        self._out: dict[asyncio.Task[Answer], int] = {}
+
+    async def deliver(self, stream: Stream, messages: Iterable[CallModel] | AsyncIterable[CallModel]) -> Report:
+        """Feed what there is, send it, and give the account."""
+        try:
+            await self._feed(stream, messages)
+            stream.delivery.finish()
+            await self._pump(stream, last=True)
+        except BaseException as error:  # cancellation, most of all
+            stream.interrupted(error)
+            raise
+        finally:
+            for task in self._out:
+                task.cancel()
+        return stream.result()
+
+    async def _feed(self, stream: Stream, messages: Iterable[CallModel] | AsyncIterable[CallModel]) -> None:
+        try:
+            if isinstance(messages, AsyncIterable):
+                async for message in messages:
+                    if stream.take(message):
+                        await self._pump(stream)
+                        if stream.closed:
+                            return
+            else:
+                for number, message in enumerate(messages, 1):
+                    if number % _TURN == 0:
+                        await asyncio.sleep(0)
+                    if stream.take(message):
+                        await self._pump(stream)
+                        if stream.closed:
+                            return
+        except Exception as error:
+            stream.raised = error
+
+    async def _pump(self, stream: Stream, *, last: bool = False) -> None:
+        """Do what there is to do: until more may be fed, or to the end."""
+        delivery = stream.delivery
+        while True:
+            await self._settle(stream, 0.0)
+            if stream.time_is_up():
+                return
+            step = delivery.next(self._clock.monotonic())
+            if isinstance(step, Send):
+                self._out[asyncio.create_task(self._post(step.parcel))] = step.ticket
+            elif step is None or not (last or delivery.full):
+                return
+            elif self._out:
+                await self._settle(stream, stream.seconds_to(step.until))
+            elif step.until is not None:
+                await self._clock.asleep(stream.seconds_to(step.until) or 0.0)
+            else:
+                return
+
+    async def _settle(self, stream: Stream, seconds: float | None) -> None:
+        """Take the answers that come in time."""
+        if not self._out:
+            return
+        done, _ = await asyncio.wait(self._out, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            stream.completed(self._out.pop(task), task.exception() or task.result())

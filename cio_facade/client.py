@@ -1,0 +1,304 @@
+"""The client: a thin driver of `delivery` that blocks, with a thread for each request under way of a stream."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from cio_facade.answers import Answer
+from cio_facade.config import Settings, from_env
+from cio_facade.core import Core, receipt
+from cio_facade.delivery import Send
+from cio_facade.errors import CustomerIOError
+from cio_facade.outcomes import Receipt
+from cio_facade.transport import Gate, log_answer, read, request_for
+from cio_facade.verbs import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from os import PathLike
+    from types import TracebackType
+    from typing import Any
+
+    from cio_pipelines import Client
+
+    from cio_facade.clock import Clock
+    from cio_facade.config import Limits, NaivePolicy
+    from cio_facade.core import Stream
+    from cio_facade.delivery import Delivery
+    from cio_facade.messages import CallModel
+    from cio_facade.outcomes import DeadLetter, Report
+    from cio_facade.packing import Parcel
+    from cio_facade.retrying import Retry
+
+__all__ = ["CustomerIO"]
+
+
+class CustomerIO(Verbs[Receipt]):
+    """A client of the Data Pipelines API. Threads may share it.
+
+    Parameters
+    ----------
+    api_key : str
+        Keys of both forms; white space around it is dropped.
+    region : str, optional
+        ``"us"`` or ``"eu"``, in any case. Absent: the key's own, else US.
+    base_url : str, optional
+        Another server, such as the sandbox's; used whatever the region.
+    strict : bool
+        Have the server refuse what it cannot use. Without it, it answers 200 and drops the call.
+    timeout : float
+        Seconds for each step of a request: connecting, writing, reading.
+    limits : Limits, optional
+        What the API takes; the spec's figures when absent.
+    retry : Retry, optional
+        How patiently to repeat what may yet succeed.
+    transport : httpx.BaseTransport, optional
+        What carries the requests, such as `testing.RecordingTransport`, or ``httpx.HTTPTransport`` with a proxy.
+    naive_timestamps : {"refuse", "utc", "local"}
+        What a datetime without a time zone means.
+    clock : Clock, optional
+        Time, such as `testing.FakeClock`.
+
+    Raises
+    ------
+    ValidationError
+        A setting is wrong; it is named.
+
+    Examples
+    --------
+    >>> from cio_facade.testing import RecordingTransport
+    >>> with CustomerIO("key", transport=RecordingTransport()) as cio:
+    ...     receipt = cio.track("u1", "Signed Up", {"plan": "pro"})
+    >>> receipt.status
+    200
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        region: str | None = None,
+        *,
+        base_url: str | None = None,
+        strict: bool = True,
+        timeout: float = 30.0,
+        limits: Limits | None = None,
+        retry: Retry | None = None,
+        transport: httpx.BaseTransport | None = None,
+        naive_timestamps: NaivePolicy = "refuse",
+        clock: Clock | None = None,
+    ) -> None:
+        settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
+        self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
+        # httpcore counts connections in use as kept alive too: a lower limit would mean reconnecting for ever.
+        most = core.limits.in_flight
+        pool = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+        make = partial(httpx.HTTPTransport, limits=pool) if transport is None else lambda: transport
+        self._http = httpx.Client(
+            base_url=settings.base_url,
+            timeout=httpx.Timeout(timeout, pool=None),  # waiting for a connection is not the server's fault
+            transport=Gate(core.policy, make, self._run),
+        )
+
+    @classmethod
+    def from_env(cls, dotenv: str | PathLike[str] | None = None, **settings: Any) -> Self:
+        """Make a client for ``CIO_API_KEY``, ``CIO_REGION`` and ``CIO_BASE_URL``.
+
+        Parameters
+        ----------
+        dotenv : path, optional
+            A ``.env`` file to read first; the environment wins over it. Needs the extra ``dotenv``.
+        **settings
+            As for the class.
+        """
+        return cls(**{**from_env(dotenv), **settings})
+
+    @cached_property
+    def api(self) -> Client:
+        """The generated client, for what the facade does not name: with key, pace and retries in force."""
+        from cio_pipelines import Client  # noqa: PLC0415  not everybody needs it
+
+        return Client(base_url=self.base_url).set_httpx_client(self._http)
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at the end."""
+        return self._core.settings.base_url
+
+    def send(self, message: CallModel) -> Receipt:
+        """Send one message, and wait for the answer.
+
+        Parameters
+        ----------
+        message : Message or call model
+            From a builder such as `people.delete`, or a generated model such as ``models.Track``.
+
+        Raises
+        ------
+        ValidationError
+            Before anything is sent.
+        AuthenticationError, RateLimitError, NetworkError, RefusedError, ServerError
+            The call was refused, or the retry budget is spent.
+        """
+        self._check_open()
+        encoded, parcel = self._core.encode(message)
+        delivery, answer = self._run(parcel, self._post)
+        return receipt(delivery, encoded, answer.status)
+
+    def send_many(
+        self,
+        messages: Iterable[CallModel],
+        *,
+        on_dead_letter: Callable[[DeadLetter], object] | None = None,
+        timeout: float | None = None,
+    ) -> Report:
+        """Send any number of messages in batches, in flat memory; the order is kept per person.
+
+        A message that is not fit to be sent, or is refused, is counted and has its letter; the others go on.
+
+        Parameters
+        ----------
+        messages : iterable
+            Read as fast as they can be sent.
+        on_dead_letter : callable, optional
+            Gets the letter of each message that was not delivered. What it raises ends the stream.
+        timeout : float, optional
+            Seconds after which nothing more is sent; what is left is pending in the report.
+
+        Raises
+        ------
+        CustomerIOError
+            Delivery stopped: the key is wrong, or the retry budget is spent. ``report`` holds the account.
+        Exception
+            Whatever `messages` raises, once what it gave before has been delivered; with ``report`` as an attribute.
+        """
+        self._check_open()
+        return _Crew(self._post, self._core).deliver(self._core.stream(on_dead_letter, timeout), messages)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.settings.base_url}>"
+
+    def _check_open(self) -> None:
+        if self._http.is_closed:
+            raise CustomerIOError("the client is closed; nothing was sent")
+
+    def _run(self, parcel: Parcel, post: Callable[[Parcel], Answer]) -> tuple[Delivery, Answer]:
+        """Deliver one parcel in this thread."""
+        delivery, clock = self._core.single(parcel), self._core.clock
+        answer = Answer(0)
+        while step := delivery.next(clock.monotonic()):
+            if isinstance(step, Send):
+                answer = post(step.parcel)
+                delivery.completed(step.ticket, answer, clock.monotonic())
+            elif step.until is not None:
+                clock.sleep(step.until - clock.monotonic())
+        return delivery, answer
+
+    def _post(self, parcel: Parcel) -> Answer:
+        """One attempt."""
+        clock, policy = self._core.clock, self._core.policy
+        begun = clock.monotonic()
+        try:
+            response = self._http.send(request_for(self._http, parcel), stream=True)
+            answer = policy.answer(response, read(response, clock, self._core.settings.timeout), parcel.request_id)
+        except httpx.RequestError as error:
+            answer = policy.no_answer(error, parcel.request_id)
+        log_answer(parcel, answer, clock.monotonic() - begun)
+        return answer
+
+
+class _Crew:
+    """Threads that post; the delivery itself stays in the caller's."""
+
+    def __init__(self, post: Callable[[Parcel], Answer], core: Core) -> None:
+        self._post, self._clock = post, core.clock
+        self._todo: SimpleQueue[Send | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[int, Answer | BaseException]] = SimpleQueue()
+        self._out = self._threads = 0
+
+    def deliver(self, stream: Stream, messages: Iterable[CallModel]) -> Report:
+        """Feed what there is, send it, and give the account."""
+        try:
+            self._feed(stream, messages)
+            stream.delivery.finish()
+            self._pump(stream, last=True)
+        except BaseException as error:  # Ctrl-C, most of all
+            stream.interrupted(error)
+            raise
+        finally:
+            for _ in range(self._threads):
+                self._todo.put(None)
+        return stream.result()
+
+    def _feed(self, stream: Stream, messages: Iterable[CallModel]) -> None:
+        try:
+            for message in messages:
+                if stream.take(message):
+                    self._pump(stream)
+                    if stream.closed:
+                        return
+        except Exception as error:
+            stream.raised = error
+
+    def _pump(self, stream: Stream, *, last: bool = False) -> None:
+        """Do what there is to do: until more may be fed, or to the end."""
+        delivery = stream.delivery
+        while True:
+            while not self._done.empty():
+                self._settle(stream, None)
+            if stream.time_is_up():
+                return
+            step = delivery.next(self._clock.monotonic())
+            if isinstance(step, Send):
+                self._start(step)
+            elif step is None or not (last or delivery.full):
+                return
+            elif self._out:
+                self._settle(stream, stream.seconds_to(step.until))
+            elif step.until is not None:
+                self._clock.sleep(stream.seconds_to(step.until) or 0.0)
+            else:
+                return
+
+    def _start(self, send: Send) -> None:
+        """Have a thread post it: one that is idle, else a new one."""
+        self._out += 1
+        if self._out > self._threads:
+            # A daemon: a request that hangs must not keep the process from ending.
+            Thread(target=self._work, name="cio_facade", daemon=True).start()
+            self._threads += 1
+        self._todo.put(send)
+
+    def _work(self) -> None:
+        while (send := self._todo.get()) is not None:
+            came: Answer | BaseException
+            try:
+                came = self._post(send.parcel)
+            except BaseException as error:  # it is the caller's, who waits for it
+                came = error
+            self._done.put((send.ticket, came))
+
+    def _settle(self, stream: Stream, timeout: float | None) -> None:
+        """Take one answer, if it comes in time."""
+        try:
+            ticket, came = self._done.get(timeout=timeout)
+        except Empty:
+            return
+        self._out -= 1
+        stream.completed(ticket, came)

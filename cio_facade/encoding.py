@@ -1,0 +1,130 @@
+"""A message to bytes, once. The bytes that are measured here are the bytes that are sent."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from cio_facade.errors import ValidationError
+from cio_facade.messages import Message
+from cio_facade.validation import Validator
+from cio_facade.values import plain, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from cio_facade.config import Limits, NaivePolicy
+    from cio_facade.messages import CallModel
+
+__all__ = ["Encoded", "Encoder"]
+
+# Times go through `to_json`, since the encoder would send one without a zone as it is; so do dataclasses, of which it
+# would leave out private fields and add what is cached beside them.
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+class Encoded(NamedTuple):
+    """A call ready to be packed.
+
+    Attributes
+    ----------
+    data : bytes
+        The call as UTF-8 JSON.
+    keys : tuple of str
+        Calls that share a key keep their order.
+    kind : str
+        The call's type.
+    message_id : str
+        The id that every retry repeats.
+    """
+
+    data: bytes
+    keys: tuple[str, ...]
+    kind: str
+    message_id: str
+
+
+class Encoder:
+    """Validates messages and encodes them.
+
+    Parameters
+    ----------
+    limits : Limits
+        Lengths, and the bytes of one call.
+    new_id : callable
+        Gives a message id, ASCII without quotes, for messages that have none.
+    now : callable, optional
+        Gives the present as ISO 8601 text, to stamp messages without a ``timestamp``. None: they go without, and the
+        server takes the time of arrival.
+    naive : {"refuse", "utc", "local"}
+        What a datetime without a time zone means.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        new_id: Callable[[], str],
+        now: Callable[[], str] | None = None,
+        naive: NaivePolicy = "refuse",
+    ) -> None:
+        self._validator = Validator(limits, naive)
+        self._most = limits.call_bytes
+        self._new_id = new_id
+        self._now = now
+        self._naive: NaivePolicy = naive
+        self._default = partial(to_json, naive=naive)
+
+    def encode(self, message: Message | CallModel) -> Encoded:
+        """Validate a message, give it an id (and a time) if it has none, and encode it.
+
+        Raises
+        ------
+        ValidationError
+            The message is not fit to be sent.
+        """
+        call = message.call if type(message) is Message else _wire(message)
+        try:
+            return self._encoded(self._validator.check(call))
+        except ValidationError as error:
+            given = call.get("messageId")
+            error.message_id = given if isinstance(given, str) else None
+            raise
+
+    def _encoded(self, call: Mapping[str, Any]) -> Encoded:
+        data = self._dumps(call)
+        message_id = call.get("messageId")
+        tail = ""
+        if self._now is not None and "timestamp" not in call:
+            tail = f',"timestamp":"{self._now()}"'
+        if message_id is None:
+            message_id = self._new_id()
+            tail = f'{tail},"messageId":"{message_id}"'
+        if tail:
+            # Two known ASCII values: cheaper put behind the rest than into a copy of the call.
+            data = data[:-1] + f"{tail}}}".encode()
+        if len(data) > self._most:
+            raise ValidationError(
+                field="message",
+                problem=f"is {len(data)} bytes; a call has at most {self._most} (limits.call_bytes)",
+            )
+        return Encoded(data, self._validator.order_keys(call), call["type"], message_id)
+
+    def _dumps(self, call: Mapping[str, Any]) -> bytes:
+        try:
+            return orjson.dumps(call, self._default, _OPTIONS)
+        except TypeError:
+            pass  # and forgotten: a traceback would show what a value's own code said
+        # Rare: what needs more than a step (a huge number, a key that is no text), or cannot be sent at all.
+        return orjson.dumps(plain(call, self._naive), option=_OPTIONS)
+
+
+def _wire(message: CallModel) -> dict[str, Any]:
+    """Ask a generated model, or whatever else gives a call, for it."""
+    try:
+        return {field: value for field, value in message.to_dict().items() if value is not None}
+    except Exception as error:
+        problem = f"gives no call: {type(error).__name__} in to_dict(); pass messages.track(...) or a generated model"
+    raise ValidationError(field="message", problem=problem)

@@ -1,0 +1,196 @@
+"""Whether a call is fit to be sent. Pure: a call goes in, the call to send comes out, or an error that names the field.
+
+The rules about required fields and identities are the spec's; the rules about values are the traps that other clients
+fell into: ``nan``, ``True`` and ``1.0`` are no ids, a time without a zone is no point in time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from cio_pipelines import constants
+
+from cio_facade.errors import ValidationError
+from cio_facade.values import step
+
+if TYPE_CHECKING:
+    from cio_facade.config import Limits, NaivePolicy
+
+__all__ = ["Validator"]
+
+_IDS = ("userId", "anonymousId", "groupId", "previousId")
+_OBJECTS = ("traits", "properties", "context", "integrations")
+_TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
+_ISO_WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
+
+
+class Validator:
+    """The rules, with the limits in force.
+
+    Parameters
+    ----------
+    limits : Limits
+        Lengths of ids and event names.
+    naive : {"refuse", "utc", "local"}
+        What a datetime without a time zone means.
+    """
+
+    def __init__(self, limits: Limits, naive: NaivePolicy = "refuse") -> None:
+        self._id_bytes = limits.id_bytes
+        self._event_bytes = limits.event_name_bytes
+        self._naive: NaivePolicy = naive
+        self._checks: dict[str, Callable[[str, Any], Any]] = {
+            **dict.fromkeys(_IDS, self._id),
+            **dict.fromkeys(_OBJECTS, _object),
+            **dict.fromkeys(_TIMES, self._time),
+            "event": self._event,
+            "messageId": self._id,
+        }
+
+    def check(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give the call as it is to be sent: the same object unless a value had to be brought to its form.
+
+        Raises
+        ------
+        ValidationError
+            Names the field and the way out, never the value.
+        """
+        kind = call.get("type")
+        if not isinstance(kind, str) or kind not in constants.REQUIRED:
+            raise ValidationError(field="type", problem=f"must be one of {', '.join(sorted(constants.PATHS))}")
+        call = self._fields(call)
+        for field in constants.REQUIRED[kind]:
+            if call.get(field) is None:
+                raise ValidationError(field=field, problem=f"is required for {kind}")
+        if kind == "track" and call["event"] in constants.EVENT_REQUIRED:
+            call = self._action(call, call["event"])
+        if "userId" not in call and "anonymousId" not in call:
+            _identified(call, kind)
+        if kind == "identify" and "traits" in call:
+            _email(call["traits"].get("email"))
+        return call
+
+    def _fields(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Check each field by itself."""
+        sent: dict[str, Any] | None = None
+        checks = self._checks
+        for field, value in call.items():
+            if field in checks:
+                checked = checks[field](field, value)
+                if checked is not value:
+                    sent = sent or dict(call)
+                    sent[field] = checked
+        return call if sent is None else sent
+
+    def order_keys(self, call: Mapping[str, Any]) -> tuple[str, ...]:
+        """Whom and what a checked call is about: calls that share one of these keep their order."""
+        keys = [call[field] for field in _IDS if field in call]
+        for path in constants.EVENT_IDS.get(call["event"], ()) if call["type"] == "track" else ():
+            if (value := _dig(call, path)) is not None and value not in keys:
+                keys.append(value)
+        if not keys:  # an identity that is no id: an e-mail address
+            keys = [value for path in constants.IDENTITIES[call["type"]] if (value := _dig(call, path)) is not None]
+        return tuple(keys)
+
+    def _id(self, field: str, value: Any) -> Any:
+        if type(value) is not str:
+            value = _id_text(field, value)
+        if not value or value.isspace():
+            raise ValidationError(field=field, problem="is empty; leave it out when there is none")
+        _fits(field, value, self._id_bytes, "id_bytes")
+        return value
+
+    def _event(self, field: str, value: Any) -> Any:
+        if not isinstance(value, str) or not value.strip():
+            raise ValidationError(field=field, problem="must be an event's name, not empty")
+        _fits(field, value, self._event_bytes, "event_name_bytes")
+        return value if type(value) is str else str.__str__(value)
+
+    def _time(self, field: str, value: Any) -> Any:
+        if isinstance(value, datetime):
+            text = step(value, self._naive, field)
+            if text is None:
+                raise ValidationError(field=field, problem="is not a time; leave it out when there is none")
+            return text
+        if not (isinstance(value, str) and _ISO_WITH_OFFSET.fullmatch(value) and _is_time(value)):
+            raise ValidationError(
+                field=field,
+                problem="must be a datetime with a time zone, or ISO 8601 text such as 2026-01-31T12:00:00Z",
+            )
+        return value
+
+    def _action(self, call: Mapping[str, Any], event: str) -> Mapping[str, Any]:
+        """Check what an event that acts inside Customer.io cannot do without, and bring its ids to text."""
+        for path in constants.EVENT_REQUIRED[event]:
+            value = _dig(call, path)
+            if value is None or (isinstance(value, str) and not value):
+                raise ValidationError(field=path, problem=f"is required for {event!r}")
+            if path in constants.EVENT_IDS.get(event, ()) and (text := self._id(path, value)) is not value:
+                call = _replaced(call, path.split("."), text)
+        return call
+
+
+def _id_text(field: str, value: Any) -> str:
+    """Give an id's text. Booleans, floats and the like are refused: their text names nobody, or the wrong one."""
+    if isinstance(value, str):
+        return str.__str__(value)  # a subclass, such as a member of a StrEnum
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, bool) and isinstance(value, Integral):  # numpy's integers too
+        with suppress(ValueError):  # of so many digits that Python does not write them
+            return str(int(value))
+    raise ValidationError(field=field, problem="must be text, a whole number or a UUID")
+
+
+def _object(field: str, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValidationError(field=field, problem="must be an object: a mapping of names to values")
+    return cast("Mapping[str, Any]", value)
+
+
+def _fits(field: str, text: str, most: int | None, setting: str) -> None:
+    # A character takes at most 4 bytes: most texts need not be encoded to know that they fit.
+    if most is not None and len(text) * 4 > most and len(text.encode(errors="replace")) > most:
+        raise ValidationError(field=field, problem=f"is longer than {most} bytes (limits.{setting})")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _identified(call: Mapping[str, Any], kind: str) -> None:
+    alternatives = constants.IDENTITIES[kind]
+    if not alternatives or any(_dig(call, path) is not None for path in alternatives):
+        return
+    if kind == "track" and call["event"] in constants.EVENTS_WITHOUT_IDENTITY:
+        return
+    raise ValidationError(field=alternatives[0], problem=f"is missing; {kind} needs one of {', '.join(alternatives)}")
+
+
+def _email(value: Any) -> None:
+    if value is not None and not (isinstance(value, str) and _EMAIL.fullmatch(value)):
+        raise ValidationError(field="traits.email", problem="must have the form of an e-mail address")
+
+
+def _dig(call: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(call, Mapping):
+            return None
+        call = cast("Mapping[str, Any]", call).get(name)
+    return call
+
+
+def _replaced(call: Mapping[str, Any], path: list[str], value: Any) -> Mapping[str, Any]:
+    name, *rest = path
+    return {**call, name: _replaced(call[name], rest, value) if rest else value}
