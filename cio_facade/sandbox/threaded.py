@@ -1,0 +1,106 @@
+"""uvicorn in a thread of this process, on a real socket that is given to it."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Generator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+__all__ = ["serving"]
+
+# Seconds that requests under way have to end in when the server stops, before they are cut off.
+_GRACE = 0.5
+# Turns of the event loop that a connection takes from asking to being made: asyncio leaks those that are in between
+# when a server closes.
+_TURNS_TO_ACCEPT = 3
+# Seconds that an idle connection is kept open: longer than clients keep it, who would otherwise write to a closed one.
+_KEEP_ALIVE = 75
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its clock.
+
+    The original looks ten times a second whether it should stop, and then waits as long again: too long where each test
+    has a server of its own. This one is woken.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+        super().__init__(config)
+        self.ready = Future[asyncio.AbstractEventLoop]()
+        self._stopping = asyncio.Event()
+
+    def run_on(self, listener: socket.socket) -> None:
+        """Serve until `stop` is called; what keeps the server from starting goes to those who wait for `ready`."""
+        try:
+            asyncio.run(self.serve(sockets=[listener]))
+        except BaseException as error:
+            if self.ready.done():
+                raise
+            self.ready.set_exception(error)
+
+    def stop(self) -> None:
+        self.ready.result().call_soon_threadsafe(self._stopping.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set_result(asyncio.get_running_loop())
+
+    async def main_loop(self) -> None:
+        await self._stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - closed by their servers
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()  # at once when it is idle, after its answer when it is not
+        await self._requests_end()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await self._requests_end()
+        await asyncio.sleep(0)  # connections that are closed say so on the next turn of the loop
+
+    async def _requests_end(self) -> None:
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_GRACE)
+
+
+@contextmanager
+def serving(app: ASGIApp, listener: socket.socket) -> Generator[None]:
+    """Serve an application on a listening socket, from entry to exit.
+
+    Parameters
+    ----------
+    app : ASGIApp
+        The ASGI application.
+    listener : socket
+        A socket that is bound and listens; closed at the end.
+    """
+    server = _Server(app)
+    thread = threading.Thread(target=server.run_on, args=(listener,), name="cio-facade-sandbox", daemon=True)
+    thread.start()
+    server.ready.result()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join()

@@ -1,0 +1,1 @@
+"""What ``scripts/sample_data.py`` makes of TPC-H."""
