@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterable, Coroutine
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
@@ -15,11 +16,11 @@ from cio_facade.core import Core, receipt
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import AsyncGate, aread, log_answer, request_for
+from cio_facade.transport import AsyncGate, Own, WrongTwin, aread, carriage, log_answer, request_for
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from os import PathLike
     from types import TracebackType
 
@@ -77,14 +78,14 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
         settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
         self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
         most = core.limits.in_flight
-        pool = httpx.Limits(max_connections=most, max_keepalive_connections=most)
         # httpx's pool looks through all that wait in it for each request: whoever finds no connection waits here.
-        self._connections = asyncio.Semaphore(most)
-        make = partial(httpx.AsyncHTTPTransport, limits=pool) if transport is None else lambda: transport
+        self._connections = Own(partial(asyncio.Semaphore, most), _loop)
+        made = partial(httpx.AsyncHTTPTransport, **carriage(settings.base_url, most))
+        own = Own[httpx.AsyncBaseTransport](made if transport is None else lambda: transport, _loop)
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
             timeout=httpx.Timeout(timeout, pool=None),  # waiting for a connection is not the server's fault
-            transport=AsyncGate(core.policy, make, self._run),
+            transport=AsyncGate(core.policy, own, self._run),
         )
 
     @classmethod
@@ -97,7 +98,7 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
         """The generated client, for what the facade does not name: with key, pace and retries in force."""
         from cio_pipelines import Client  # noqa: PLC0415  not everybody needs it
 
-        return Client(base_url=self.base_url).set_async_httpx_client(self._http)
+        return Client(base_url=self.base_url, httpx_args={"transport": WrongTwin()}).set_async_httpx_client(self._http)
 
     @property
     def base_url(self) -> str:
@@ -156,7 +157,7 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
     async def _post(self, parcel: Parcel) -> Answer:
         """One attempt."""
         clock, policy = self._core.clock, self._core.policy
-        async with self._connections:
+        async with self._connections.get():
             begun = clock.monotonic()
             try:
                 response = await self._http.send(request_for(self._http, parcel), stream=True)
@@ -167,6 +168,17 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
                 answer = policy.no_answer(error, parcel.request_id)
         log_answer(parcel, answer, clock.monotonic() - begun)
         return answer
+
+
+def _loop() -> object:
+    return os.getpid(), asyncio.get_running_loop()
+
+
+async def _each(messages: Iterable[CallModel]) -> AsyncIterator[CallModel]:
+    for number, message in enumerate(messages, 1):
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+        yield message
 
 
 class _Crew:
@@ -191,23 +203,19 @@ class _Crew:
         return stream.result()
 
     async def _feed(self, stream: Stream, messages: Iterable[CallModel] | AsyncIterable[CallModel]) -> None:
+        limit = asyncio.timeout(stream.seconds_to(None))  # a source that stalls is waited for no longer than this
         try:
-            if isinstance(messages, AsyncIterable):
-                async for message in messages:
-                    if stream.take(message):
-                        await self._pump(stream)
-                        if stream.closed:
-                            return
-            else:
-                for number, message in enumerate(messages, 1):
-                    if number % _TURN == 0:
-                        await asyncio.sleep(0)
+            async with limit:
+                async for message in messages if isinstance(messages, AsyncIterable) else _each(messages):
                     if stream.take(message):
                         await self._pump(stream)
                         if stream.closed:
                             return
         except Exception as error:
-            stream.raised = error
+            if limit.expired():
+                stream.end()
+            else:
+                stream.raised = error
 
     async def _pump(self, stream: Stream, *, last: bool = False) -> None:
         """Do what there is to do: until more may be fed, or to the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,11 +74,11 @@ def _texts(said: Any) -> Iterator[str]:
         case list():
             for item in said:  # pyright: ignore[reportUnknownVariableType]
                 yield from _texts(item)
-        case {"message": str(message)} | {"reason": str(message)}:
+        case {"message": str(message)} | {"reason": str(message)} if message.strip():
             field, reason = said.get("field"), said.get("reason")
             yield f"{f'{field}: ' if field else ''}{message}{f' ({reason})' if reason and reason != message else ''}"
         case dict():
-            for name in ("meta", "errors", "error"):
+            for name in ("reason", "meta", "errors", "error"):
                 yield from _texts(said.get(name))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
         case _:
             return
@@ -99,7 +100,7 @@ def scrubbed(reasons: tuple[str, ...], call: bytes) -> tuple[str, ...]:
         return ()
     reasons = tuple(_ECHO.sub(_HIDDEN, reason) for reason in reasons)
     words = "\n".join(reasons).lower()
-    forms = {form for value in _values(said) for form in (value, _escaped(value)) if form.lower() in words}
+    forms = {form for value in _values(said) for form in _forms(value) if form.lower() in words}
     if forms:
         longest_first = sorted(forms, key=len, reverse=True)
         pattern = re.compile("|".join(_as_pattern(form) for form in longest_first), re.IGNORECASE)
@@ -129,9 +130,9 @@ def _leaves(value: Any) -> Iterator[str]:
             yield str(value)
 
 
-def _escaped(value: str) -> str:
-    """Give a value as it stands within JSON."""
-    return orjson.dumps(value)[1:-1].decode()
+def _forms(value: str) -> tuple[str, ...]:
+    """Give a value as it is, and as it stands within JSON, in UTF-8 and in ASCII."""
+    return (value, json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1])
 
 
 def _as_pattern(form: str) -> str:

@@ -15,7 +15,7 @@ from cio_facade.core import Core, receipt
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import Gate, log_answer, read, request_for
+from cio_facade.transport import Gate, WrongTwin, carriage, log_answer, read, request_for
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -94,14 +94,11 @@ class CustomerIO(Verbs[Receipt]):
     ) -> None:
         settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
         self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
-        # httpcore counts connections in use as kept alive too: a lower limit would mean reconnecting for ever.
-        most = core.limits.in_flight
-        pool = httpx.Limits(max_connections=most, max_keepalive_connections=most)
-        make = partial(httpx.HTTPTransport, limits=pool) if transport is None else lambda: transport
+        made = partial(httpx.HTTPTransport, **carriage(settings.base_url, core.limits.in_flight))
         self._http = httpx.Client(
             base_url=settings.base_url,
             timeout=httpx.Timeout(timeout, pool=None),  # waiting for a connection is not the server's fault
-            transport=Gate(core.policy, make, self._run),
+            transport=Gate(core.policy, made if transport is None else lambda: transport, self._run),
         )
 
     @classmethod
@@ -122,7 +119,7 @@ class CustomerIO(Verbs[Receipt]):
         """The generated client, for what the facade does not name: with key, pace and retries in force."""
         from cio_pipelines import Client  # noqa: PLC0415  not everybody needs it
 
-        return Client(base_url=self.base_url).set_httpx_client(self._http)
+        return Client(base_url=self.base_url, httpx_args={"transport": WrongTwin()}).set_httpx_client(self._http)
 
     @property
     def base_url(self) -> str:
@@ -279,11 +276,16 @@ class _Crew:
     def _start(self, send: Send) -> None:
         """Have a thread post it: one that is idle, else a new one."""
         self._out += 1
-        if self._out > self._threads:
-            # A daemon: a request that hangs must not keep the process from ending.
-            Thread(target=self._work, name="cio_facade", daemon=True).start()
-            self._threads += 1
         self._todo.put(send)
+        if self._out > self._threads:
+            try:
+                # A daemon: a request that hangs must not keep the process from ending.
+                Thread(target=self._work, name="cio_facade", daemon=True).start()
+                self._threads += 1
+            except RuntimeError:
+                if not self._threads:  # none is to be had, as while the interpreter ends: this one posts
+                    self._todo.put(None)
+                    self._work()
 
     def _work(self) -> None:
         while (send := self._todo.get()) is not None:

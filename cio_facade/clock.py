@@ -24,8 +24,8 @@ class Clock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Block this thread."""
-        time.sleep(seconds)
+        """Block this thread; not at all where the moment has passed meanwhile."""
+        time.sleep(max(0.0, seconds))
 
     async def asleep(self, seconds: float) -> None:
         """Suspend this task."""
@@ -50,14 +50,15 @@ class Stamps:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._last = (-1, "")
+        self._last = (0.0, 0.0, "")
 
     def __call__(self) -> str:
         """Give the present."""
-        millisecond = int(self._now() * 1000)
-        last, text = self._last
-        if millisecond != last:
+        now = self._now()
+        begin, end, text = self._last
+        if not begin <= now < end:
+            millisecond = int(now * 1000)
             moment = datetime.fromtimestamp(millisecond / 1000, UTC)
             text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self._last = millisecond, text
+            self._last = millisecond / 1000, (millisecond + 1) / 1000, text
         return text

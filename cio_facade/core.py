@@ -17,7 +17,7 @@ from cio_facade.config import Limits, Settings
 from cio_facade.delivery import Delivery
 from cio_facade.encoding import Encoder
 from cio_facade.errors import ValidationError
-from cio_facade.ids import MessageIds
+from cio_facade.ids import MessageIds, ids_of_a_stream
 from cio_facade.outcomes import Receipt
 from cio_facade.pacing import Pace
 from cio_facade.packing import Packing, Parcel
@@ -59,11 +59,10 @@ class Core:
         self.limits = limits or Limits()
         self.retry = retry or Retry()
         self.clock = clock or Clock()
-        ids, stamps = MessageIds(), Stamps(self.clock.time)
-        self.policy = Policy(settings, self.clock, stamps)
-        # A single call goes out at once, so the server's own time is right. What is streamed may be held back.
-        self._encoder = Encoder(self.limits, ids, naive=naive)
-        self._stream_encoder = Encoder(self.limits, ids, stamps, naive)
+        self._naive: NaivePolicy = naive
+        self._stamps = Stamps(self.clock.time)
+        self.policy = Policy(settings, self.clock, self._stamps)
+        self._encoder = Encoder(self.limits, MessageIds(), naive=naive)
         self._pace = _paces.of(settings, self.limits, self.clock)
 
     def encode(self, message: CallModel) -> tuple[Encoded, Parcel]:
@@ -89,7 +88,9 @@ class Core:
             in_flight=self.limits.in_flight,
             on_dead_letter=on_dead_letter,
         )
-        return Stream(delivery, self._stream_encoder, self.clock, timeout)
+        # A single call goes out at once, so the server's own time is right. What is streamed may be held back.
+        encoder = Encoder(self.limits, ids_of_a_stream(), self._stamps, self._naive)
+        return Stream(delivery, encoder, self.clock, timeout)
 
 
 class Stream:
@@ -110,7 +111,7 @@ class Stream:
     def __init__(self, delivery: Delivery, encoder: Encoder, clock: Clock, timeout: float | None) -> None:
         self.delivery = delivery
         self.raised: BaseException | None = None
-        self._encode = encoder.encode
+        self._encode = encoder.parts
         self._clock = clock
         self._deadline = None if timeout is None else clock.monotonic() + timeout
 
@@ -122,7 +123,7 @@ class Stream:
             self.delivery.refuse(str(error), error.message_id)
             return self.closed or self.time_is_up()
         path = None if kind in constants.BATCHABLE else constants.PATHS[kind]
-        return self.delivery.feed(keys, data, path) or self.time_is_up()
+        return self.delivery.feed(keys, data, path) or (self._deadline is not None and self.time_is_up())
 
     def completed(self, ticket: int, came: Answer | BaseException) -> None:
         """Take what came of a request; an exception that is no network error ends the stream."""
@@ -141,8 +142,12 @@ class Stream:
         """Whether the deadline has passed; then the delivery is stopped too."""
         if self._deadline is None or self._clock.monotonic() < self._deadline:
             return False
-        self.delivery.stop("not sent: the time was up")
+        self.end()
         return True
+
+    def end(self) -> None:
+        """Send nothing more: the time is up."""
+        self.delivery.stop("not sent: the time was up")
 
     def seconds_to(self, until: float | None) -> float | None:
         """Seconds from now to `until`, or to the deadline if that is sooner; None when neither is set."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import orjson
@@ -30,6 +31,7 @@ __all__ = ["Delivery", "Pacer", "Send", "Wait"]
 _MOST_LETTERS = 10_000
 _MOST_REASONS = 1_000
 _OTHER = "other reasons"
+_UNDER_WAY = "under way when delivery stopped: it may have arrived"
 
 
 class Pacer(Protocol):
@@ -295,35 +297,28 @@ class Delivery:
         """Write the letters of a parcel that was not delivered, and let go of it."""
         if not self._gave_up:
             self._undone = parcel, answer
-        for position, index in enumerate(parcel.index):
-            call = parcel.call(position)
-            reason = "; ".join(scrubbed(answer.reasons, call)) or _headline(answer)
-            self._account.undelivered(DeadLetter(_message_id(call), index, reason, answer.status or None))
+        # Without the others' data too: what is said of one call of a batch stands in the letters of all.
+        reason = "; ".join(scrubbed(answer.reasons, b"[%b]" % parcel.data)) or _headline(answer)
+        for letter in _letters(parcel, reason, answer.status or None):
+            self._account.undelivered(letter)
         self._settle(parcel)
 
     def _pending(self) -> Iterator[DeadLetter]:
         """Write a letter for each message that is not settled."""
         reason = self._stopped or "not settled"
-        flying = "under way when delivery stopped: it may have arrived"
-        for parcels, why in (
-            (self._flying.values(), flying),
-            (self._ready, reason),
-            (self._queue, reason),
-            ((parcel for _, _, parcel in self._later), reason),
-        ):
-            for first in parcels:
-                yield from _letters(first, why)
-                parcel = first.then
-                while parcel is not None:
-                    yield from _letters(parcel, reason)
-                    parcel = parcel.then
+        later = (parcel for _, _, parcel in self._later)
+        for first in chain(self._flying.values(), self._ready, self._queue, later):
+            parcel: Parcel | None = first
+            while parcel is not None:
+                yield from _letters(parcel, _UNDER_WAY if parcel.attempts else reason)
+                parcel = parcel.then
         for index, call in self._packing.waiting() if self._packing is not None else ():
             yield DeadLetter(_message_id(call), index, reason, None)
 
 
-def _letters(parcel: Parcel, reason: str) -> Iterator[DeadLetter]:
+def _letters(parcel: Parcel, reason: str, status: int | None = None) -> Iterator[DeadLetter]:
     for position, index in enumerate(parcel.index):
-        yield DeadLetter(_message_id(parcel.call(position)), index, reason, None)
+        yield DeadLetter(_message_id(parcel.call(position)), index, reason, status)
 
 
 def _headline(answer: Answer) -> str:

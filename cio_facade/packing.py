@@ -14,8 +14,8 @@ Pure: no clock, no I/O, no threads.
 
 from __future__ import annotations
 
-from itertools import accumulate
-from operator import itemgetter
+from itertools import accumulate, count
+from operator import add, itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Packing:
                 runs.append((shard.mask, number))
                 room, left = room - size, left - number
                 self._take(shard, number, size)
-        ends = [end - _COMMA for end in accumulate(len(call) + _COMMA for call in calls)]
+        ends = list(map(add, accumulate(map(len, calls)), count()))  # with a comma before each but the first
         return Parcel(b",".join(calls), ends, index, self._path, runs)
 
     def _take(self, shard: _Shard, number: int, size: int) -> None:

@@ -21,6 +21,7 @@ from cio_facade.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 
 __all__ = ["Answering", "FakeClock", "RecordingTransport"]
 
@@ -82,7 +83,16 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             answer = self._answer(request)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, httpx.Response) else httpx.Response(answer, json={})
+        if not isinstance(answer, httpx.Response):
+            return httpx.Response(answer, json={})
+        return _another(answer) if answer.is_stream_consumed else answer
+
+
+def _another(response: httpx.Response) -> httpx.Response:
+    """Copy a response: a client makes it its own, and it may be the answer to the next request too."""
+    twin = copy(response)
+    twin.headers = response.headers.copy()
+    return twin
 
 
 def _in_turn(answers: Iterable[Answering]) -> Callable[[httpx.Request], Answering]:

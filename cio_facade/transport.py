@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.request import getproxies, proxy_bypass
 from uuid import uuid4
 
 import httpx
@@ -22,6 +23,7 @@ from cio_pipelines import constants
 
 from cio_facade._version import __version__
 from cio_facade.answers import Answer, reasons_in
+from cio_facade.errors import CustomerIOError
 from cio_facade.packing import Parcel
 
 if TYPE_CHECKING:
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from cio_facade.clock import Clock, Stamps
     from cio_facade.config import Settings
 
-__all__ = ["AsyncGate", "Gate", "Policy", "request_for"]
+__all__ = ["AsyncGate", "Gate", "Policy", "WrongTwin", "aread", "log_answer", "read", "request_for"]
 
-_Transport = TypeVar("_Transport")
+_Thing = TypeVar("_Thing")
 
 _log = logging.getLogger("cio_facade.transport")
 
@@ -74,7 +76,6 @@ class Policy:
         """Yield the requests that one attempt takes: itself, and what redirects ask for."""
         attempt = request.extensions.get(_ATTEMPT, 1)
         request.headers.update(self._headers)
-        request.headers.setdefault("X-Request-Id", str(uuid4()))
         request.headers["X-Timestamp"] = self._stamps()
         if attempt > 1:
             request.headers["X-Retry-Count"] = str(attempt - 1)
@@ -163,13 +164,15 @@ class Gate(httpx.BaseTransport):
         make: Callable[[], httpx.BaseTransport],
         run: Callable[[Parcel, Callable[[Parcel], Answer]], object],
     ) -> None:
-        self._policy, self._inner, self._run = policy, _PerProcess(make), run
+        self._policy, self._inner, self._run = policy, Own(make), run
+        self._inner.get()  # now, since threads may come at once
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out a request: one attempt of a delivery, or a call made through the generated client."""
         if _ATTEMPT in request.extensions:
             return self._attempt(request)
         request.read()
+        request.headers.setdefault("X-Request-Id", str(uuid4()))
         outcome = _Outcome()
 
         def post(parcel: Parcel) -> Answer:
@@ -205,23 +208,26 @@ class AsyncGate(httpx.AsyncBaseTransport):
 
     Parameters
     ----------
-    policy, make, run
+    policy, run
         As for `Gate`.
+    inner : Own
+        What carries the requests, for each event loop its own.
     """
 
     def __init__(
         self,
         policy: Policy,
-        make: Callable[[], httpx.AsyncBaseTransport],
+        inner: Own[httpx.AsyncBaseTransport],
         run: Callable[[Parcel, Callable[[Parcel], Awaitable[Answer]]], Awaitable[object]],
     ) -> None:
-        self._policy, self._inner, self._run = policy, _PerProcess(make), run
+        self._policy, self._inner, self._run = policy, inner, run
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out a request: one attempt of a delivery, or a call made through the generated client."""
         if _ATTEMPT in request.extensions:
             return await self._attempt(request)
         await request.aread()
+        request.headers.setdefault("X-Request-Id", str(uuid4()))
         outcome = _Outcome()
 
         async def post(parcel: Parcel) -> Answer:
@@ -252,19 +258,39 @@ class AsyncGate(httpx.AsyncBaseTransport):
         await self._inner.get().aclose()
 
 
-class _PerProcess(Generic[_Transport]):
-    """A transport that is made anew after a fork: two processes on one connection would garble both their requests."""
+class WrongTwin(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Stands where the generated client would make an HTTP client of the other kind, without key or strict mode."""
 
-    def __init__(self, make: Callable[[], _Transport]) -> None:
-        self._make = make
-        self._made = os.getpid(), make()
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse a request of a blocking function."""
+        raise CustomerIOError(f"{request.url.path}: not sent; for blocking functions take CustomerIO.api")
 
-    def get(self) -> _Transport:
-        pid, transport = self._made
-        if pid != os.getpid():
-            transport = self._make()
-            self._made = os.getpid(), transport
-        return transport
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse a request of an asyncio function."""
+        raise CustomerIOError(f"{request.url.path}: not sent; for asyncio functions take AsyncCustomerIO.api")
+
+
+class Own(Generic[_Thing]):
+    """What each process, or each event loop, makes for itself: two on one connection would garble both their requests.
+
+    Parameters
+    ----------
+    make : callable
+        Makes it.
+    owner : callable
+        Tells who is asking.
+    """
+
+    def __init__(self, make: Callable[[], _Thing], owner: Callable[[], object] = os.getpid) -> None:
+        self._make, self._owner = make, owner
+        self._made: tuple[object, _Thing] | None = None
+
+    def get(self) -> _Thing:
+        """Give the asker's own, made when it is first asked for."""
+        owner, made = self._owner(), self._made
+        if made is None or made[0] != owner:
+            made = self._made = owner, self._make()
+        return made[1]
 
 
 class _Outcome:
@@ -282,6 +308,21 @@ class _Outcome:
         if self.response is not None:
             return self.response
         raise self._error or httpx.RequestError("the request was not sent")
+
+
+def carriage(base_url: str, connections: int) -> dict[str, Any]:
+    """Arguments of httpx's own transports: how many connections, and the proxy that the environment names."""
+    # httpcore counts connections in use as kept alive too: a lower limit would mean reconnecting for ever.
+    pool = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return {"limits": pool, "proxy": _proxy_for(httpx.URL(base_url))}
+
+
+def _proxy_for(server: httpx.URL) -> str | None:
+    """Look where httpx looks only when it makes the transport itself; this machine is reached without a proxy."""
+    if _is_loopback(server) or proxy_bypass(server.host):
+        return None
+    proxies = getproxies()
+    return proxies.get(server.scheme) or proxies.get("all")
 
 
 def request_for(client: httpx.Client | httpx.AsyncClient, parcel: Parcel) -> httpx.Request:
@@ -341,8 +382,11 @@ def _opaque(request: httpx.Request) -> Parcel:
 
 
 def _repeated(request: httpx.Request, parcel: Parcel) -> httpx.Request:
-    request.extensions = {**request.extensions, _ATTEMPT: parcel.attempts}
-    return request
+    """Make a request of its own for each attempt, since what carries it may keep it."""
+    extensions = {**request.extensions, _ATTEMPT: parcel.attempts}
+    return httpx.Request(
+        request.method, request.url, headers=request.headers, content=request.content, extensions=extensions
+    )
 
 
 def _elsewhere(request: httpx.Request, url: httpx.URL) -> httpx.Request:

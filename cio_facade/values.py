@@ -207,13 +207,14 @@ def _text(value: str, path: str) -> str:
 
 def _key(key: Any, naive: NaivePolicy, path: str) -> str:
     """Turn a mapping's key into text: JSON has no other."""
+    where = f"{path or 'message'} (a key)"
     if isinstance(key, str):
-        return _text(key, f"{path} (a key)")
-    found = plain(key, naive, f"{path} (a key)")
+        return _text(key, where)
+    found = plain(key, naive, where)
     if isinstance(found, (str, int)) and not isinstance(found, bool):
         return str(found)
     raise ValidationError(field=_short(path), problem=f"has a key of type {type(key).__name__}; keys are text")
 
 
 def _short(path: str) -> str:
-    return path if len(path) <= 200 else f"{path[:200]}..."
+    return f"{path[:200]}..." if len(path) > 200 else path or "message"

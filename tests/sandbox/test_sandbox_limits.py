@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gzip
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -118,6 +119,20 @@ def test_the_limit_holds_for_what_is_unpacked(strict: httpx.Client) -> None:
     assert strict.post("/batch", content=bomb, headers=packed).status_code == 413
 
 
+def test_a_bomb_is_unpacked_no_further_than_the_limit() -> None:
+    bomb = gzip.compress(b" " * 5_000_000)
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield bomb
+
+    tracemalloc.start()
+    with pytest.raises(Refusal):
+        asyncio.run(bodies.read(whole(), "gzip", 10_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [
@@ -127,6 +142,7 @@ def test_the_limit_holds_for_what_is_unpacked(strict: httpx.Client) -> None:
         (b"", "gzip"),
         (b"{}", "br"),
     ],
+    ids=["plain", "cut off", "more than gzip", "empty", "another encoding"],
 )
 def test_an_encoding_that_cannot_be_undone_is_refused(content: bytes, encoding: str, strict: httpx.Client) -> None:
     answer = strict.post("/track", content=content, headers={"Content-Encoding": encoding})
@@ -175,6 +191,11 @@ def test_limits_follow_the_specification() -> None:
             client.post("/track", json={"userId": "u" * 170, "event": "E"}).status_code,
         ]
     assert statuses == [413, 200, 413, 200]
+
+
+def test_a_window_ends_when_its_seconds_have_passed() -> None:
+    window = Window(2, 3)
+    assert [window.admit("key", now) for now in (0, 1, 2.999, 3, 3.999, 4)] == [True, True, False, True, False, True]
 
 
 @given(st.lists(st.floats(0, 2), max_size=60))
