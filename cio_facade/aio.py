@@ -16,7 +16,7 @@ from cio_facade.core import Core, receipt
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import AsyncGate, Own, WrongTwin, aread, carriage, log_answer, request_for
+from cio_facade.transport import AsyncGate, Own, WrongTwin, aread, carriage, log_answer
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
         async with self._connections.get():
             begun = clock.monotonic()
             try:
-                response = await self._http.send(request_for(self._http, parcel), stream=True)
+                response = await self._http.send(policy.request(parcel), stream=True)
                 answer = policy.answer(
                     response, await aread(response, clock, self._core.settings.timeout), parcel.request_id
                 )

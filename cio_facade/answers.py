@@ -98,6 +98,8 @@ def scrubbed(reasons: tuple[str, ...], call: bytes) -> tuple[str, ...]:
         said = orjson.loads(call)
     except ValueError:
         return ()
+    if not reasons:
+        return ()
     reasons = tuple(_ECHO.sub(_HIDDEN, reason) for reason in reasons)
     words = "\n".join(reasons).lower()
     forms = {form for value in _values(said) for form in _forms(value) if form.lower() in words}

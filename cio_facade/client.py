@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import sleep
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -15,7 +16,7 @@ from cio_facade.core import Core, receipt
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import Gate, WrongTwin, carriage, log_answer, read, request_for
+from cio_facade.transport import Gate, WrongTwin, carriage, log_answer, read
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class CustomerIO(Verbs[Receipt]):
         clock, policy = self._core.clock, self._core.policy
         begun = clock.monotonic()
         try:
-            response = self._http.send(request_for(self._http, parcel), stream=True)
+            response = self._http.send(policy.request(parcel), stream=True)
             answer = policy.answer(response, read(response, clock, self._core.settings.timeout), parcel.request_id)
         except httpx.RequestError as error:
             answer = policy.no_answer(error, parcel.request_id)
@@ -256,6 +257,9 @@ class _Crew:
     def _pump(self, stream: Stream, *, last: bool = False) -> None:
         """Do what there is to do: until more may be fed, or to the end."""
         delivery = stream.delivery
+        if self._out:
+            # A turn for the threads that post: else they get the interpreter every 5 ms, which each needs many times.
+            sleep(0)
         while True:
             while not self._done.empty():
                 self._settle(stream, None)

@@ -21,8 +21,8 @@ from cio_facade.ids import MessageIds, ids_of_a_stream
 from cio_facade.outcomes import Receipt
 from cio_facade.pacing import Pace
 from cio_facade.packing import Packing, Parcel
+from cio_facade.policy import Policy
 from cio_facade.retrying import Retry
-from cio_facade.transport import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

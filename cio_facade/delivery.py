@@ -70,7 +70,7 @@ class _Account:
         self.accepted = self.delivered = self.rejected = self.failed = self.requests = self.retries = 0
         self.letters: list[DeadLetter] = []
         self.reasons: Counter[str] = Counter()
-        self.raised: Exception | None = None
+        self.raised: BaseException | None = None
         self._on_dead_letter = on_dead_letter
 
     @property
@@ -86,8 +86,10 @@ class _Account:
         if self._on_dead_letter is not None and self.raised is None:
             try:
                 self._on_dead_letter(letter)
-            except Exception as error:
+            except BaseException as error:
                 self.raised = error
+                if not isinstance(error, Exception):  # Ctrl-C does not wait for the rest
+                    raise
 
 
 class Delivery:
@@ -248,7 +250,7 @@ class Delivery:
         message_id = _message_id(parcel.data) if len(parcel) == 1 else None
         return error_for(answer, message_id=message_id, attempts=parcel.attempts)
 
-    def failure(self) -> Exception | None:
+    def failure(self) -> BaseException | None:
         """Why a stream ended early: what the caller's own code raised, or the error on which delivery gave up."""
         return self._account.raised or (self.error() if self._gave_up else None)
 

@@ -190,8 +190,10 @@ class Packing:
         if not home or not (everything or full):
             self._look_at = self._size + self._room // 4  # most of what waits is away: look again a little later
             return None
-        # The fullest first: fewer shards to a body leave more of them at home for the next.
-        home.sort(key=lambda shard: -shard.size)
+        # The fullest first: fewer shards to a body leave more of them at home for the next. But before them the one
+        # that has waited longest, or a person of few calls would wait for the end of the stream.
+        oldest = min(home, key=lambda shard: shard.index[0])
+        home.sort(key=lambda shard: (shard is not oldest, -shard.size))
         parcel = self._parcel(home)
         self.look_again()
         return parcel

@@ -1,148 +1,36 @@
-"""The seam to HTTP: how a request is marked, where it may be redirected, how an answer is read.
+"""The seam to HTTP: what carries requests, for every request of the generated client, whoever makes it.
 
-All decisions stand in `Policy`, which knows no I/O; `Gate` and `AsyncGate` carry them out around httpx's own transport,
-for every request of the generated client, whoever makes it.
+`Gate` and `AsyncGate` stand around httpx's own transport and carry out what `policy.Policy` decides.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
-from base64 import b64encode
 from contextlib import aclosing, closing, suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
-from uuid import uuid4
 
 import httpx
-from cio_pipelines import constants
 
-from cio_facade._version import __version__
-from cio_facade.answers import Answer, reasons_in
+from cio_facade.answers import Answer
 from cio_facade.errors import CustomerIOError
 from cio_facade.packing import Parcel
+from cio_facade.policy import ATTEMPT, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable
 
-    from cio_facade.clock import Clock, Stamps
-    from cio_facade.config import Settings
+    from cio_facade.clock import Clock
+    from cio_facade.policy import Policy
 
-__all__ = ["AsyncGate", "Gate", "Policy", "WrongTwin", "aread", "log_answer", "read", "request_for"]
+__all__ = ["AsyncGate", "Gate", "Own", "WrongTwin", "aread", "carriage", "log_answer", "read"]
 
 _Thing = TypeVar("_Thing")
 
 _log = logging.getLogger("cio_facade.transport")
 
-_MOST_HOPS = 3
 _MOST_BODY = 65_536
-_LAST_PORT = 65_535
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_ATTEMPT = "cio_facade.attempt"
-_USER_AGENT = f"cio-facade/{__version__} (Python {sys.version.split()[0]}; httpx {httpx.__version__})"
-_JSON = {"Content-Type": "application/json"}
-
-
-class Policy:
-    """What holds for every request of a client.
-
-    Parameters
-    ----------
-    settings : Settings
-        Key, server, strict mode.
-    clock : Clock
-        For ``Retry-After`` with a date.
-    stamps : Stamps
-        For ``X-Timestamp``.
-    """
-
-    def __init__(self, settings: Settings, clock: Clock, stamps: Stamps) -> None:
-        base = httpx.URL(settings.base_url)
-        self._own = _origin(base)
-        self._loopback = _is_loopback(base)
-        self._servers = {_origin(httpx.URL(server)) for server in constants.REGIONS.values()}
-        self._secrets = _secrets(settings)
-        self._clock, self._stamps = clock, stamps
-        self._moved: httpx.URL | None = None
-        self._headers = {"User-Agent": _USER_AGENT}
-        if settings.strict:
-            self._headers[constants.STRICT_HEADER] = "1"
-
-    def flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """Yield the requests that one attempt takes: itself, and what redirects ask for."""
-        attempt = request.extensions.get(_ATTEMPT, 1)
-        request.headers.update(self._headers)
-        request.headers["X-Timestamp"] = self._stamps()
-        if attempt > 1:
-            request.headers["X-Retry-Count"] = str(attempt - 1)
-        if self._moved is not None and _origin(request.url) == self._own:
-            request = _elsewhere(request, request.url.copy_with(**_place(self._moved)))
-        for hop in range(1, _MOST_HOPS + 1):
-            if self._trusted(request.url):
-                request.headers["Authorization"] = self._secrets[0]
-            response = yield request
-            target = self._target(request, response)
-            if target is None or hop == _MOST_HOPS:
-                if response.status_code in _REDIRECTS:
-                    # httpx reads it even where it does not follow, and takes what it cannot read for no answer.
-                    response.headers.pop("Location", None)
-                return
-            request = _elsewhere(request, target)
-
-    def answer(self, response: httpx.Response, body: bytes, request_id: str | None) -> Answer:
-        """Read an answer: its reasons if it is no success, without the key."""
-        status = response.status_code
-        reasons: tuple[str, ...] = ()
-        if status >= 400:
-            reasons = tuple(self._without_key(reason) for reason in reasons_in(body))
-        elif status >= 300:
-            reasons = ("the answer is a redirect to a server that is not to get the key",)
-        return Answer(status, reasons, self.retry_after(response), request_id)
-
-    def no_answer(self, error: Exception, request_id: str | None) -> Answer:
-        """Make the answer of a request to which none came."""
-        words = self._without_key(str(error))
-        return Answer(0, (f"{type(error).__name__}{f': {words}' if words else ''}",), None, request_id)
-
-    def retry_after(self, response: httpx.Response) -> float | None:
-        """Seconds that the server asks to wait, given in seconds or as a date."""
-        text = response.headers.get("Retry-After", "").strip()
-        if text.isdecimal() and len(text) < 10:
-            return float(text)
-        with suppress(ValueError):
-            moment = parsedate_to_datetime(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return max(0.0, (moment - datetime.fromtimestamp(self._clock.time(), UTC)).total_seconds())
-        return None
-
-    def _target(self, request: httpx.Request, response: httpx.Response) -> httpx.URL | None:
-        """Where a redirect leads, when the call may follow: a POST with its body, and the key, to no stranger."""
-        location = response.headers.get("Location")
-        if response.status_code not in _REDIRECTS or not location:
-            return None
-        try:
-            target = request.url.join(location)
-        except httpx.InvalidURL:
-            return None
-        if not self._trusted(target) or (target.port or 0) > _LAST_PORT:
-            return None
-        if response.status_code in {301, 308} and target.raw_path == request.url.raw_path:
-            self._moved = target
-        return target
-
-    def _trusted(self, url: httpx.URL) -> bool:
-        origin = _origin(url)
-        local = self._loopback and origin[0] in {"http", "https"} and _is_loopback(url)
-        return local or origin == self._own or origin in self._servers
-
-    def _without_key(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[key]")
-        return text
 
 
 class Gate(httpx.BaseTransport):
@@ -169,17 +57,16 @@ class Gate(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out a request: one attempt of a delivery, or a call made through the generated client."""
-        if _ATTEMPT in request.extensions:
+        if ATTEMPT in request.extensions:
             return self._attempt(request)
         request.read()
-        request.headers.setdefault("X-Request-Id", str(uuid4()))
         outcome = _Outcome()
 
         def post(parcel: Parcel) -> Answer:
             if outcome.response is not None:
                 outcome.response.close()
             try:
-                outcome.response = self._attempt(_repeated(request, parcel))
+                outcome.response = self._attempt(self._policy.repeated(request, parcel.attempts))
             except httpx.TransportError as error:
                 return outcome.lost(self._policy.no_answer(error, parcel.request_id), error)
             return Answer(outcome.response.status_code, (), self._policy.retry_after(outcome.response))
@@ -224,17 +111,16 @@ class AsyncGate(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out a request: one attempt of a delivery, or a call made through the generated client."""
-        if _ATTEMPT in request.extensions:
+        if ATTEMPT in request.extensions:
             return await self._attempt(request)
         await request.aread()
-        request.headers.setdefault("X-Request-Id", str(uuid4()))
         outcome = _Outcome()
 
         async def post(parcel: Parcel) -> Answer:
             if outcome.response is not None:
                 await outcome.response.aclose()
             try:
-                outcome.response = await self._attempt(_repeated(request, parcel))
+                outcome.response = await self._attempt(self._policy.repeated(request, parcel.attempts))
             except httpx.TransportError as error:
                 return outcome.lost(self._policy.no_answer(error, parcel.request_id), error)
             return Answer(outcome.response.status_code, (), self._policy.retry_after(outcome.response))
@@ -319,20 +205,10 @@ def carriage(base_url: str, connections: int) -> dict[str, Any]:
 
 def _proxy_for(server: httpx.URL) -> str | None:
     """Look where httpx looks only when it makes the transport itself; this machine is reached without a proxy."""
-    if _is_loopback(server) or proxy_bypass(server.host):
+    if is_loopback(server) or proxy_bypass(server.host):
         return None
     proxies = getproxies()
     return proxies.get(server.scheme) or proxies.get("all")
-
-
-def request_for(client: httpx.Client | httpx.AsyncClient, parcel: Parcel) -> httpx.Request:
-    """Build the request of one attempt to deliver a parcel, by the generated client's own HTTP client."""
-    if parcel.request_id is None:
-        parcel.request_id = str(uuid4())
-    headers = {**_JSON, "X-Request-Id": parcel.request_id}
-    return client.build_request(
-        "POST", parcel.path, content=parcel.body(), headers=headers, extensions={_ATTEMPT: parcel.attempts}
-    )
 
 
 def read(response: httpx.Response, clock: Clock, seconds: float) -> bytes:
@@ -379,39 +255,3 @@ def log_answer(parcel: Parcel, answer: Answer, seconds: float) -> None:
 def _opaque(request: httpx.Request) -> Parcel:
     """Make a parcel of a request of the generated client: one call whose body is not looked into."""
     return Parcel(request.content, [len(request.content)], [0], request.url.path, batch=False)
-
-
-def _repeated(request: httpx.Request, parcel: Parcel) -> httpx.Request:
-    """Make a request of its own for each attempt, since what carries it may keep it."""
-    extensions = {**request.extensions, _ATTEMPT: parcel.attempts}
-    return httpx.Request(
-        request.method, request.url, headers=request.headers, content=request.content, extensions=extensions
-    )
-
-
-def _elsewhere(request: httpx.Request, url: httpx.URL) -> httpx.Request:
-    """Turn a request to another address, without credentials."""
-    headers = [(k, v) for k, v in request.headers.raw if k.lower() not in {b"host", b"authorization"}]
-    return httpx.Request(request.method, url, headers=headers, content=request.content, extensions=request.extensions)
-
-
-def _secrets(settings: Settings) -> tuple[str, ...]:
-    """Give the Authorization header, then all forms in which a server could repeat the key."""
-    basic = b64encode(f"{settings.api_key}:".encode()).decode()
-    header = f"Bearer {settings.api_key}" if settings.scheme == "bearer" else f"Basic {basic}"
-    return header, settings.api_key, basic
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _place(url: httpx.URL) -> dict[str, Any]:
-    return {"scheme": url.scheme, "host": url.host, "port": url.port}
-
-
-def _is_loopback(url: httpx.URL) -> bool:
-    try:
-        return ip_address(url.host).is_loopback
-    except ValueError:
-        return url.host == "localhost"

@@ -136,6 +136,17 @@ def test_names_of_fields_and_the_rest_of_a_reason_stay():
     assert scrubbed(reasons, orjson.dumps(CALL)) == reasons
 
 
+def test_a_value_goes_whole_even_where_another_is_a_part_of_it():
+    call = orjson.dumps({"type": "identify", "userId": "ann", "traits": {"email": SECRET, "domain": "example.com"}})
+    assert scrubbed((f"{SECRET} is taken",), call) == ("[...] is taken",)
+
+
+def test_words_that_only_look_like_values_stay():
+    call = orjson.dumps({"type": "track", "properties": {"a": "a", "b": "require", "c": "miss", "d": "u-1234"}})
+    assert scrubbed(("a field is required or missing",), call) == ("a field is required or missing",)
+    assert scrubbed(("field_u-1234x",), call) == ("field_[...]x",), "too long to stand there by chance"
+
+
 def test_values_are_taken_out_of_a_batch_too():
     data = b"[" + orjson.dumps({"type": "track", "event": "e", "userId": "user-2"}) + b"," + orjson.dumps(CALL) + b"]"
     assert scrubbed(("user-2 and user-1",), data) == ("[...] and [...]",)
@@ -179,6 +190,7 @@ def test_no_value_survives_in_a_reason(value, head, tail):
     ("status", "kind"),
     [
         (0, NetworkError),
+        (300, RefusedError),
         (301, RefusedError),
         (308, RefusedError),
         (400, RefusedError),
@@ -209,6 +221,12 @@ def test_an_error_carries_all_that_is_known():
     assert (error.status, error.message_id, error.request_id, error.attempts) == (400, "m1", "r1", 3)
     assert error.reasons == ("event is required", "sorry")
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
+
+
+def test_an_error_says_whether_it_is_a_redirect():
+    assert "redirects" in str(error_for(Answer(300)))
+    assert "redirects" in str(error_for(Answer(399)))
+    assert "redirects" not in str(error_for(Answer(400)))
 
 
 def test_an_error_of_one_attempt_does_not_count_it():

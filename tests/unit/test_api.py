@@ -85,6 +85,19 @@ def test_generated_functions_follow_to_the_other_region(kind: Any) -> None:
 
 
 @BOTH
+def test_whoever_asks_another_server_by_it_asks_without_the_key(kind: Any) -> None:
+    transport = RecordingTransport()
+    with connected(kind, transport) as cio:
+        if kind is CustomerIO:
+            cio.api.get_httpx_client().post("https://evil.example/v1/track", json={})
+        else:
+            cio.run(cio.real.api.get_async_httpx_client().post("https://evil.example/v1/track", json={}))
+    (request,) = transport.requests
+    assert request.url.host == "evil.example"
+    assert "Authorization" not in request.headers
+
+
+@BOTH
 def test_generated_functions_keep_the_pace(kind: Any) -> None:
     clock = FakeClock()
     limits = Limits(window_requests=1, window_seconds=10)

@@ -4,6 +4,7 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ STOREYS = (
     "answers",
     "retrying",
     "delivery",
+    "policy",
     "transport",
     "core",
     "verbs",
@@ -47,7 +49,7 @@ NAMED_ONLY = {("errors", "outcomes")}
 # From messages to delivery everything is pure: clock, sleep, ids, jitter are handed in.
 PURE = [room for room in HEIGHT if HEIGHT["messages"] <= HEIGHT[room] <= HEIGHT["delivery"]]
 IMPURE = {"httpx", "httpcore", "time", "asyncio", "threading", "socket", "random", "ssl", "select", "concurrent", "os"}
-KNOW_THE_GENERATED = {"config", "validation", "events", "transport", "core", "client", "aio"}
+KNOW_THE_GENERATED = {"config", "validation", "events", "policy", "core", "client", "aio"}
 THIRD_PARTY = {"attrs", "httpx", "orjson", "cio_pipelines"}
 OPTIONAL = {"dotenv"}  # an extra, imported where somebody names a file
 
@@ -60,6 +62,7 @@ class Import(NamedTuple):
     typing_only: bool
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -149,7 +149,17 @@ def test_another_server_is_used_whatever_the_region(written):
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:8080", "ftp://host/v1", "https://", "http:///v1", "https:// host", "//host"]
+    "url",
+    [
+        "127.0.0.1:8080",
+        "ftp://host/v1",
+        "https://",
+        "http:///v1",
+        "https:// host",
+        "//host",
+        "http://[::1/v1",
+        "http://host:65536",
+    ],
 )
 def test_an_address_that_is_no_http_url_is_refused(url):
     with pytest.raises(ValidationError) as refused:
@@ -157,10 +167,19 @@ def test_an_address_that_is_no_http_url_is_refused(url):
     assert refused.value.field == "base_url"
 
 
+@pytest.mark.parametrize("url", ["http://host:65535", "http://[::1]:80/v1", "https://host"])
+def test_an_address_with_any_real_port_is_taken(url):
+    assert resolve(base_url=url).base_url == url
+
+
 def test_an_empty_address_is_none():
     assert resolve(base_url="").base_url == US
     with pytest.raises(ValidationError, match="region"):
         resolve("sk_eu_abc", "us", "")
+
+
+def test_strict_mode_is_on_unless_turned_off():
+    assert Settings(api_key=SECRET, scheme="basic", base_url=US).strict is True
 
 
 def test_the_other_settings_are_kept():

@@ -89,6 +89,19 @@ def test_the_spec_agrees_and_the_type_never_stands_at_the_top(build, object_type
     assert (call["context"], call["timestamp"]) == ({"ip": "::1"}, "2026-01-31T12:00:00Z")
 
 
+@pytest.mark.parametrize("object_type_id", [True, 2.0, float("nan"), None])
+def test_what_is_no_type_is_not_made_into_one(object_type_id):
+    """It is left as it is, so that the server refuses it: a guess would put the object into another type."""
+    for message in (
+        objects.create("u1", "acme", object_type_id=object_type_id),
+        objects.delete("acme", object_type_id),
+    ):
+        call = sent(message)
+        found = (call.get("traits") or call["properties"]).get("object_type_id" if "traits" in call else "objectTypeId")
+        assert not isinstance(found, str)
+        assert found in {True, 2.0, None}
+
+
 def test_a_model_of_traits_keeps_its_type_out_of_the_way():
     message = objects.create("u1", "acme", models.GroupTraits.from_dict({"name": "Acme"}), 2)
     assert message.to_dict()["traits"] == {"name": "Acme", "object_type_id": "2"}

@@ -80,6 +80,18 @@ def test_bodies_are_full_to_less_than_one_more_call(size: int) -> None:
                 assert 1000 - size - 1 < len(found.body()) <= 1000
 
 
+def test_while_most_of_what_waits_is_under_way_it_is_not_looked_at_for_each_call() -> None:
+    packed = packing(most_bytes=1000)
+    (ann, ben, _), (of_ann, _, _) = strangers(packed)
+    number = 0
+    while not packed.feed((ann,), b"x" * 99, number):
+        number += 1
+    assert packed.cut(of_ann) is None
+    assert not packed.feed((ann,), b"x" * 99, number)
+    packed.look_again()  # a shard has come home
+    assert packed.feed((ben,), b"x" * 99, number)
+
+
 def test_the_stream_is_to_pause_when_many_bodies_wait() -> None:
     packed = packing(most_bytes=100, hold=2)
     fed = 0
@@ -203,15 +215,41 @@ def test_a_call_of_nobody_keeps_nobody_waiting() -> None:
     assert sorted(texts(found)) == ["0", "1", "3"]
 
 
+def test_a_person_of_few_calls_does_not_wait_for_the_end_of_the_stream() -> None:
+    packed = packing(most_bytes=10_000)
+    people, _ = strangers(packed, 5)
+    quiet, *busy = people
+    packed.feed((quiet,), b"x" * 99, 0)
+    found = None
+    for number in range(1, 1000):
+        if packed.feed((busy[number % 4],), b"x" * 99, number) and (found := packed.cut(0)) is not None:
+            break
+    assert found is not None
+    assert 0 in found.index
+
+
+@pytest.mark.parametrize("people", [3, 40, 2000])
+def test_no_call_waits_for_many_bodies(people: int) -> None:
+    packed = packing(most_bytes=2_000)
+    cut, fed_at = 0, {}
+    for number in range(20_000):
+        person = min(number % people, number * number % 7)  # a few have nearly all
+        fed_at[number] = cut
+        if packed.feed((f"u{person}",), b"x" * 99, number):
+            while (found := packed.cut(0)) is not None:
+                cut += 1
+                assert all(cut - fed_at.pop(index) <= 66 for index in found.index)
+
+
 def test_the_fullest_shards_go_first_so_that_others_are_left_for_the_next_body() -> None:
     packed = packing(most_bytes=ENVELOPE + 60)
-    (ann, ben, cid), (of_ann, *_) = strangers(packed)
-    packed.feed((ben,), b"b" * 10, 0)
+    (ann, ben, cid), (of_ann, of_ben, _) = strangers(packed)
+    packed.feed((ben,), b"b" * 10, 0)  # who has waited longest comes along
     packed.feed((cid,), b"c" * 10, 1)
-    packed.feed((ann,), b"a" * 60, 2)
+    packed.feed((ann,), b"a" * 48, 2)
     found = packed.cut(0)
     assert found is not None
-    assert found.mask == of_ann
+    assert found.mask == of_ann | of_ben
 
 
 # Calls that no batch takes -------------------------------------------------------------------------------------------

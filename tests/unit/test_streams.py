@@ -132,6 +132,23 @@ def test_when_the_callback_raises_the_stream_ends_with_what_was_accepted_deliver
 
 
 @BOTH
+def test_ctrl_c_in_the_callback_carries_the_account_and_asks_no_more(kind: Any) -> None:
+    asked = itertools.count()
+
+    def interrupted(letter: DeadLetter) -> None:
+        next(asked)
+        raise KeyboardInterrupt
+
+    cio = connected(kind)
+    error = caught(lambda: cio.send_many([*stream(10), messages.track("", "x")], on_dead_letter=interrupted))
+    assert isinstance(error, KeyboardInterrupt)
+    report = error.report  # type: ignore[attr-defined]
+    assert (report.accepted, report.rejected, report.pending) == (11, 1, 10)  # it does not wait for the rest
+    assert next(asked) == 1
+    cio.close()
+
+
+@BOTH
 def test_the_callback_gets_every_letter_in_the_callers_thread(kind: Any) -> None:
     heard: list[tuple[int, threading.Thread]] = []
     transport = RecordingTransport(lambda request: 400 if b"Bad" in request.content else 200)
@@ -331,6 +348,23 @@ def test_whatever_the_transport_raises_reaches_the_caller(raised: BaseException,
     assert len({letter.index for letter in letters}) == len(letters)
 
 
+def test_after_something_odd_nothing_more_is_sent() -> None:
+    class OddOnce(RecordingTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = super().handle_request(request)
+            if len(self.requests) == 2:
+                raise LookupError
+            return response
+
+    transport = OddOnce()
+    with connected(CustomerIO, transport, limits=SMALL) as cio:
+        error = within(10, lambda: caught(lambda: cio.send_many(stream(10_000))))
+    assert isinstance(error, LookupError)
+    assert error.report.accepted < 1000
+    assert "not sent: the transport raised LookupError" in error.report.reasons
+    assert len(transport.requests) <= 2 + SMALL.in_flight
+
+
 @pytest.mark.parametrize("given", [None, 200, "text", object()])
 @BOTH
 def test_a_transport_that_gives_no_response_hangs_nothing(kind: Any, given: Any) -> None:
@@ -450,7 +484,7 @@ def test_no_more_is_read_than_can_be_held_while_the_server_is_behind(kind: Any) 
 
     def rows() -> Iterator[Message]:
         nonlocal most
-        for number, message in enumerate(stream(8000, people=500)):
+        for number, message in enumerate(stream(3000, people=500)):
             most = max(most, number - delivered)
             yield message
 

@@ -57,6 +57,15 @@ def test_an_answer_may_be_given_any_number_of_times(kind: Any) -> None:
 
 
 @BOTH
+def test_a_redirect_that_is_not_followed_may_be_given_again_too(kind: Any) -> None:
+    foreign = httpx.Response(307, headers={"Location": "https://evil.example/"})
+    with connected(kind, RecordingTransport([foreign, foreign])) as cio:
+        for _ in range(2):
+            assert isinstance(caught(lambda: cio.send(tracked())), RefusedError)
+    assert foreign.headers["Location"] == "https://evil.example/"
+
+
+@BOTH
 def test_it_keeps_the_requests_the_bodies_and_the_calls(kind: Any) -> None:
     transport = RecordingTransport([503])
     with connected(kind, transport) as cio:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from cio_facade import CustomerIO, NetworkError, RefusedError, Retry, messages
 from cio_facade.clock import Stamps
 from cio_facade.config import Settings
+from cio_facade.policy import Policy
 from cio_facade.testing import Answering, FakeClock, RecordingTransport
-from cio_facade.transport import Own, Policy, read
+from cio_facade.transport import Own, read
 
 MESSAGE = messages.track("u1", "Signed Up", message_id="m1")
 US, EU = constants.REGIONS["us"], constants.REGIONS["eu"]

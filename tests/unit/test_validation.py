@@ -3,8 +3,8 @@
 import copy
 import enum
 import math
-from contextlib import suppress
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -416,7 +416,7 @@ def test_an_error_never_shows_a_value(call):
     assert refused.__context__ is None or refused.__suppress_context__
 
 
-# One after the other ---------------------------------------------------------------------------------------------------
+# One after the other --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", sorted(CALLS))
