@@ -257,10 +257,10 @@ class _Crew:
     def _pump(self, stream: Stream, *, last: bool = False) -> None:
         """Do what there is to do: until more may be fed, or to the end."""
         delivery = stream.delivery
-        if self._out:
-            # A turn for the threads that post: else they get the interpreter every 5 ms, which each needs many times.
-            sleep(0)
         while True:
+            if self._out:
+                # A turn for the threads that post: else they get the interpreter every 5 ms, and need it many times.
+                sleep(0)
             while not self._done.empty():
                 self._settle(stream, None)
             if stream.time_is_up():

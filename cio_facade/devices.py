@@ -53,7 +53,13 @@ update = register
 """The same call: an existing token is updated."""
 
 
-def delete(user_id: Id, token: str, platform: Platform | None = None, **fields: Unpack[CallFields]) -> Message:
+def delete(
+    user_id: Id,
+    token: str,
+    platform: Platform | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    **fields: Unpack[CallFields],
+) -> Message:
     """Remove a device from a person.
 
     Parameters
@@ -64,6 +70,8 @@ def delete(user_id: Id, token: str, platform: Platform | None = None, **fields: 
         The device's push token.
     platform : {"ios", "android"}, optional
         The device's platform.
+    attributes : mapping, optional
+        What is to be known of the event; it travels as the event's properties.
     **fields
         See `messages.CallFields`.
 
@@ -72,7 +80,7 @@ def delete(user_id: Id, token: str, platform: Platform | None = None, **fields: 
     >>> delete("u1", "token-1")
     <Message track 'Device Deleted'>
     """
-    return _about(user_id, customerio.DeviceDeleted.event_name, token, platform, fields)
+    return _about(user_id, customerio.DeviceDeleted.event_name, token, platform, fields, attributes)
 
 
 def _about(

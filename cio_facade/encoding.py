@@ -91,36 +91,39 @@ class Encoder:
         """Do what `encode` does, and give a plain tuple: for streams, where a named one would count."""
         call = message.call if type(message) is Message else _wire(message)
         try:
-            return self._parts(*self._validator.check(call))
+            checked, keys = self._validator.check(call)
+            sent = self._completed(checked)
+            data = self._measured(sent)
         except ValidationError as error:
             given = call.get("messageId")
             error.message_id = given if isinstance(given, str) else None
             raise
+        return data, keys, sent["type"], sent["messageId"]
 
-    def _parts(self, call: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[bytes, tuple[str, ...], str, str]:
-        data = self._dumps(call)
-        message_id = call.get("messageId")
-        stamp = f',"timestamp":"{self._now()}"' if self._now is not None and "timestamp" not in call else ""
-        # Two known ASCII values: cheaper put behind the rest than into a copy of the call.
-        if message_id is None:
-            message_id = self._new_id()
-            data = data[:-1] + f'{stamp},"messageId":"{message_id}"}}'.encode()
-        elif stamp:
-            data = data[:-1] + f"{stamp}}}".encode()
-        if len(data) > self._most:
-            raise ValidationError(
-                field="message",
-                problem=f"is {len(data)} bytes; a call has at most {self._most} (limits.call_bytes)",
-            )
-        return data, keys, call["type"], message_id
+    def _completed(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add what the message leaves to us: a time, if it may be held back, and an id."""
+        stamped = self._now is None or "timestamp" in call
+        if stamped and "messageId" in call:
+            return call
+        sent = {**call}
+        if not stamped and self._now is not None:
+            sent["timestamp"] = self._now()
+        if "messageId" not in call:
+            sent["messageId"] = self._new_id()
+        return sent
 
-    def _dumps(self, call: Mapping[str, Any]) -> bytes:
+    def _measured(self, call: Mapping[str, Any]) -> bytes:
         try:
-            return orjson.dumps(call, self._default, _OPTIONS)
+            data = orjson.dumps(call, self._default, _OPTIONS)
         except TypeError:
-            pass  # and forgotten: a traceback would show what a value's own code said
-        # Rare: what needs more than a step (a huge number, a key that is no text), or cannot be sent at all.
-        return orjson.dumps(plain(call, self._naive), option=_OPTIONS)
+            data = None  # and the error forgotten: a traceback would show what a value's own code said
+        if data is None:
+            # Rare: what needs more than a step (a huge number, a key that is no text), or cannot be sent at all.
+            data = orjson.dumps(plain(call, self._naive), option=_OPTIONS)
+        if len(data) > self._most:
+            problem = f"is {len(data)} bytes; a call has at most {self._most} (limits.call_bytes)"
+            raise ValidationError(field="message", problem=problem)
+        return data
 
 
 def _wire(message: CallModel) -> dict[str, Any]:

@@ -74,13 +74,20 @@ def test_each_time_a_message_is_handed_over_it_is_another_call():
     assert message == track("u1", "e")
 
 
-def test_no_id_is_drawn_for_a_message_that_is_refused():
+def test_no_id_is_drawn_for_a_message_that_is_not_valid():
     drawn = []
     encoder = Encoder(Limits(), lambda: drawn.append(1) or "id")
-    for message in (track(float("nan"), "e"), track("u1", "e", {"a": b"x"})):
-        with pytest.raises(ValidationError):
-            encoder.encode(message)
+    with pytest.raises(ValidationError) as refused:
+        encoder.encode(track(float("nan"), "e"))
     assert drawn == []
+    assert refused.value.message_id is None
+
+
+def test_a_refused_message_is_named_by_the_id_it_was_given_and_by_no_other():
+    for message_id in ("m1", None):
+        with pytest.raises(ValidationError) as refused:
+            ENCODER.encode(track("u1", "e", {"a": b"x"}, message_id=message_id))
+        assert refused.value.message_id == message_id
 
 
 def test_text_is_sent_as_utf_8_and_not_escaped():

@@ -68,7 +68,7 @@ SIGNATURES = {
     "people.unsuppress": "(user_id, **fields)",
     "devices.register": "(user_id, token, platform=None, attributes=None, **fields)",
     "devices.update": "(user_id, token, platform=None, attributes=None, **fields)",
-    "devices.delete": "(user_id, token, platform=None, **fields)",
+    "devices.delete": "(user_id, token, platform=None, attributes=None, **fields)",
     "objects.create": "(user_id, object_id, attributes=None, object_type_id=1, **fields)",
     "objects.update": "(user_id, object_id, attributes=None, object_type_id=1, **fields)",
     "objects.delete": "(object_id, object_type_id=1, **fields)",
