@@ -61,6 +61,7 @@ class Policy:
             self._headers[constants.STRICT_HEADER] = "1"
         self._prefix = settings.base_url
         self._urls: dict[str, httpx.URL] = {}
+        self._extensions = {"timeout": httpx.Timeout(settings.timeout, pool=None).as_dict()}
 
     def request(self, parcel: Parcel) -> httpx.Request:
         """Build the request of one attempt to deliver a parcel."""
@@ -72,7 +73,8 @@ class Policy:
         if url is None:
             url = self._urls[parcel.path] = httpx.URL(self._prefix + parcel.path)
         # Built here and not by httpx's client, which would parse the URL and merge headers anew for each call.
-        return httpx.Request("POST", url, headers=headers, content=parcel.body(), extensions={ATTEMPT: parcel.attempts})
+        extensions = {**self._extensions, ATTEMPT: parcel.attempts}
+        return httpx.Request("POST", url, headers=headers, content=parcel.body(), extensions=extensions)
 
     def repeated(self, request: httpx.Request, attempt: int) -> httpx.Request:
         """Make a request of the generated client into one attempt: each its own, since what carries it may keep it."""
@@ -118,6 +120,8 @@ class Policy:
     def retry_after(self, response: httpx.Response) -> float | None:
         """Seconds that the server asks to wait, given in seconds or as a date."""
         text = response.headers.get("Retry-After", "").strip()
+        if not text:
+            return None
         if text.isdecimal() and len(text) < 10:
             return float(text)
         with suppress(ValueError):

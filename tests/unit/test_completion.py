@@ -18,6 +18,7 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 _SERVER = Path(sys.executable).with_name("pyright-langserver")
 _LIMIT = 60
+_SETTINGS = {"python": {"pythonPath": sys.executable}}
 
 pytestmark = pytest.mark.skipif(not _SERVER.exists(), reason=f"needs pyright's language server: no {_SERVER}")
 
@@ -31,7 +32,8 @@ class Editor:
         self._to, self._from = server.stdin, server.stdout
         self._number = 0
         folder = {"uri": _ROOT.as_uri(), "name": "project"}
-        self._ask("initialize", processId=None, capabilities={}, rootUri=folder["uri"], workspaceFolders=[folder])
+        able = {"workspace": {"configuration": True}}
+        self._ask("initialize", processId=None, capabilities=able, rootUri=folder["uri"], workspaceFolders=[folder])
         self._say("initialized")
 
     def offers(self, code: str) -> set[str]:
@@ -53,9 +55,9 @@ class Editor:
             message = self._read()
             if message.get("id") == number and "method" not in message:
                 return message["result"]
-            if "id" in message:  # the server's own questions, about settings: the defaults will do
+            if "id" in message:  # the server's own questions, about settings: where the packages are, else the defaults
                 items = message["params"].get("items", [])
-                self._write({"id": message["id"], "result": [None] * len(items)})
+                self._write({"id": message["id"], "result": [_SETTINGS.get(item.get("section")) for item in items]})
 
     def _say(self, method: str, **params: Any) -> None:
         self._write({"method": method, "params": params})

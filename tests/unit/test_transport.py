@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cio_facade import CustomerIO, NetworkError, RefusedError, Retry, messages
 from cio_facade.clock import Stamps
 from cio_facade.config import Settings
+from cio_facade.packing import Parcel
 from cio_facade.policy import Policy
 from cio_facade.testing import Answering, FakeClock, RecordingTransport
 from cio_facade.transport import Own, read
@@ -380,3 +381,9 @@ def test_each_process_has_connections_of_its_own() -> None:
     assert [own.get(), own.get()] == [0, 0]
     process = 2
     assert [own.get(), own.get()] == [1, 1]
+
+
+def test_a_request_carries_the_timeout_itself() -> None:
+    """Not every version of httpx adds it to a request that its client did not build."""
+    request = policy().request(Parcel(b"{}", [2], [0], "/track", batch=False))
+    assert request.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), 5)
