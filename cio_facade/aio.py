@@ -84,7 +84,7 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
         own = Own[httpx.AsyncBaseTransport](made if transport is None else lambda: transport, _loop)
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
-            timeout=httpx.Timeout(timeout, pool=None),  # waiting for a connection is not the server's fault
+            timeout=core.policy.timeout,
             transport=AsyncGate(core.policy, own, self._run),
         )
 

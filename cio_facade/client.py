@@ -98,7 +98,7 @@ class CustomerIO(Verbs[Receipt]):
         made = partial(httpx.HTTPTransport, **carriage(settings.base_url, core.limits.in_flight))
         self._http = httpx.Client(
             base_url=settings.base_url,
-            timeout=httpx.Timeout(timeout, pool=None),  # waiting for a connection is not the server's fault
+            timeout=core.policy.timeout,
             transport=Gate(core.policy, made if transport is None else lambda: transport, self._run),
         )
 

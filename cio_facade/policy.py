@@ -61,7 +61,8 @@ class Policy:
             self._headers[constants.STRICT_HEADER] = "1"
         self._prefix = settings.base_url
         self._urls: dict[str, httpx.URL] = {}
-        self._extensions = {"timeout": httpx.Timeout(settings.timeout, pool=None).as_dict()}
+        self.timeout = httpx.Timeout(settings.timeout, pool=None)  # waiting for a connection is not the server's fault
+        self._extensions = {"timeout": self.timeout.as_dict()}
 
     def request(self, parcel: Parcel) -> httpx.Request:
         """Build the request of one attempt to deliver a parcel."""
