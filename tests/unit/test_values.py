@@ -133,7 +133,7 @@ FORMS = [
     (np.array([[1, 2], [3, math.nan]]), [[1, 2], [3, None]]),
     (np.array(["a", None, UUID(int=1)], dtype=object), ["a", None, "00000000-0000-0000-0000-000000000001"]),
     (np.ma.array([1, 2], mask=[False, True]), [1, None]),
-    (np.datetime64("NaT"), None),
+    (np.datetime64("NaT", "us"), None),
     (np.datetime64("NaT", "ns"), None),
     (pd.NaT, None),
     (pd.NA, None),
