@@ -43,7 +43,6 @@ format: setup  ## mend formatting and what lint can mend
 	$(BIN)/ruff format .
 
 bench: setup  ## figures, side by side in one run
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what the targets made
