@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from cio_facade.events import customerio
 from cio_facade.messages import track
@@ -12,15 +12,12 @@ if TYPE_CHECKING:
 
     from cio_facade.messages import CallFields, Id, Message
 
-__all__ = ["Action", "Metric", "report", "report_content"]
-
-Metric = Literal["delivered", "opened", "clicked", "converted"]
-Action = Literal["viewed_content", "clicked_content"]
+__all__ = ["report", "report_content"]
 
 
 def report(
     delivery_id: Id,
-    metric: Metric,
+    metric: customerio.DeliveryMetric,
     *,
     recipient: str | None = None,
     reason: str | None = None,
@@ -67,7 +64,7 @@ def report(
 
 
 def report_content(
-    action_type: Action,
+    action_type: customerio.ContentAction,
     content_id: int,
     template_id: int | None = None,
     *,

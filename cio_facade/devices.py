@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from cio_facade.events import customerio
 from cio_facade.messages import merged, track
@@ -13,15 +13,13 @@ if TYPE_CHECKING:
 
     from cio_facade.messages import CallFields, Id, Message
 
-__all__ = ["Platform", "delete", "register", "update"]
-
-Platform = Literal["ios", "android"]
+__all__ = ["delete", "register", "update"]
 
 
 def register(
     user_id: Id,
     token: str,
-    platform: Platform | None = None,
+    platform: customerio.DevicePlatform | None = None,
     attributes: Mapping[str, Any] | None = None,
     **fields: Unpack[CallFields],
 ) -> Message:
@@ -56,7 +54,7 @@ update = register
 def delete(
     user_id: Id,
     token: str,
-    platform: Platform | None = None,
+    platform: customerio.DevicePlatform | None = None,
     attributes: Mapping[str, Any] | None = None,
     **fields: Unpack[CallFields],
 ) -> Message:
@@ -87,7 +85,7 @@ def _about(
     user_id: Id,
     event: str,
     token: str,
-    platform: Platform | None,
+    platform: customerio.DevicePlatform | None,
     fields: CallFields,
     attributes: Mapping[str, Any] | None = None,
 ) -> Message:

@@ -58,7 +58,7 @@ def test_the_callers_own_context_is_kept_beside_the_token(build, context):
 @pytest.mark.parametrize("platform", SCHEMAS["DevicePlatform"]["enum"])
 def test_every_platform_of_the_spec_can_be_named(platform):
     assert problems(sent(devices.register("u1", "t1", platform))) == []
-    assert set(get_args(devices.Platform)) == set(SCHEMAS["DevicePlatform"]["enum"])
+    assert set(get_args(customerio.DevicePlatform)) == set(SCHEMAS["DevicePlatform"]["enum"])
 
 
 def test_a_token_that_is_a_number_is_sent_as_its_digits():
