@@ -12,8 +12,8 @@ __all__ = ["Document", "Rules", "published"]
 
 Document = Mapping[str, Any]
 
-# The fields that x-limits.idBytes bounds: ids of people and objects. A messageId is no such id.
-IDS: Final = ("userId", "anonymousId", "groupId", "previousId")
+# The fields that x-limits.idBytes bounds.
+IDS: Final = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 
 
 def published() -> Document:

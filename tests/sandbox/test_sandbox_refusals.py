@@ -19,6 +19,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("track", {"userId": "u1", "event": "E", "timestamp": "yesterday"}, "format", "timestamp"),
     ("track", {"type": "page", "userId": "u1", "event": "E"}, "const", "type"),
     ("track", {"userId": "u" * 151, "event": "E"}, "length", "userId"),
+    ("track", {"userId": "u1", "event": "E", "messageId": "m" * 151}, "length", "messageId"),
     ("track", {"userId": "u1", "event": "é" * 51}, "length", "event"),
     ("identify", {"traits": {"plan": "pro"}}, "anyOf", "userId"),
     ("identify", {"userId": "u1", "traits": {"email": 7}}, "type", "traits.email"),
