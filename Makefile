@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test generate check-generated lint types format bench clean
+.PHONY: help setup demo test generate check-generated import-spec update lint types format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,6 +29,18 @@ generate: setup  ## the typed client in generated/ from cio_pipelines_api.json
 
 check-generated: setup  ## fails when generated/ is not what the spec gives
 	$(BIN)/python scripts/generate.py --check
+
+import-spec: setup  ## the vendor's files (SPEC="newest.json older.json") into cio_pipelines_api.json; PRUNE=1 drops what they no longer have
+	@test -n "$(SPEC)" || { echo 'name the vendor'"'"'s files, newest first: make $@ SPEC="newest.json older.json"' >&2; exit 2; }
+	$(BIN)/python scripts/import_spec.py $(SPEC) $(if $(PRUNE),--prune)
+
+update: setup  ## the vendor's files (SPEC=...) all the way: import, changelog, generate, format, types, test
+	@test -n "$(SPEC)" || { echo 'name the vendor'"'"'s files, newest first: make $@ SPEC="newest.json older.json"' >&2; exit 2; }
+	@mkdir -p build
+	$(BIN)/python scripts/import_spec.py $(SPEC) $(if $(PRUNE),--prune) --changelog CHANGELOG.md > build/api-changes.md
+	$(MAKE) generate format types
+	$(BIN)/python -m pytest -n 2
+	@echo; echo "What callers get (build/api-changes.md):"; echo; cat build/api-changes.md
 
 lint: setup  ## formatting and lint
 	$(BIN)/ruff format --check .

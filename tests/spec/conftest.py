@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from scripts.import_spec import FACTS, SPEC
+from scripts.importer.importing import Facts
+
 ROOT = Path(__file__).parents[2]
 VENDOR = ROOT.parent / "shared" / "vendor"
 
@@ -14,13 +17,18 @@ def _read(path: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def spec() -> Any:
-    return _read(ROOT / "cio_pipelines_api.json")
+    return _read(SPEC)
 
 
 @pytest.fixture(scope="session")
-def reading() -> Any:
-    """How the vendor's files are read, and the reasons wherever the spec says something else."""
-    return _read(Path(__file__).with_name("vendor_reading.json"))
+def broken_samples() -> Any:
+    """Samples of the vendor's that its own schemas refuse, each with the reason."""
+    return _read(Path(__file__).with_name("broken_samples.json"))
+
+
+@pytest.fixture(scope="session")
+def facts() -> Facts:
+    return Facts.read(FACTS / SPEC.stem)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from spec_reading import resolve, vendor_key
+from spec_reading import resolve
+
+from scripts.importer.pipeline import normal
 
 CONTRADICTIONS = Path(__file__).parents[2] / "docs" / "vendor-contradictions.md"
 BODY = re.compile(r"(?:--data-raw|-d) '(.*)'", re.DOTALL)
@@ -26,23 +28,25 @@ def endpoint_samples(document):
             yield f"{path} example", path[1:].title(), schema["example"]
 
 
-def event_samples(document, spec, reading):
+def event_samples(document, spec, facts):
     """Yield the example calls that stand beside the vendor's events, as what our schema of the event describes."""
+    theirs = document["components"]["schemas"]
+    read = normal(document, facts.reading)["components"]["schemas"].values()
+    marks = [schema["x-semantic-event"] for schema in read if "x-semantic-event" in schema]
+    examples = {mark["name"]: theirs[mark["source"]].get("example") for mark in marks}
     for name, schema in spec["components"]["schemas"].items():
-        mark = schema.get("x-semantic-event")
-        theirs = document["components"]["schemas"].get(vendor_key(name, reading), {})
-        if mark is not None and "example" in theirs:
-            call = theirs["example"]
+        mark = schema.get("x-semantic-event", {})
+        if call := examples.get(mark.get("name")):
             yield f"{name} example", name, call if mark["shape"] == "envelope" else call["properties"]
             yield f"{name} as a track call", "Track", call
 
 
 @pytest.fixture(scope="module")
-def samples(spec, vendor, reading):
+def samples(spec, vendor, facts):
     return [
         (year, *sample)
         for year, document in vendor.items()
-        for sample in (*endpoint_samples(document), *event_samples(document, spec, reading))
+        for sample in (*endpoint_samples(document), *event_samples(document, spec, facts))
     ]
 
 
@@ -57,15 +61,15 @@ def test_samples_are_found(samples):
     assert {name for _, _, name, _ in samples} >= {"Identify", "Track", "Page", "Screen", "Group", "Alias", "Batch"}
 
 
-def test_vendor_samples_are_accepted_unless_they_are_broken(spec, samples, reading):
-    broken = {entry["place"]: set(entry["refused_at"]) for entry in reading["broken_samples"]}
+def test_vendor_samples_are_accepted_unless_they_are_broken(spec, samples, broken_samples):
+    broken = {entry["place"]: set(entry["refused_at"]) for entry in broken_samples}
     for year, place, name, value in samples:
         assert refused_at(spec, name, value) == broken.get(place, set()), (year, place)
 
 
-def test_broken_samples_are_listed_in_the_docs(reading, samples):
+def test_broken_samples_are_listed_in_the_docs(broken_samples, samples):
     places = {place for _, place, _, _ in samples}
     documented = CONTRADICTIONS.read_text("utf-8")
-    for entry in reading["broken_samples"]:
+    for entry in broken_samples:
         assert entry["place"] in places
         assert f"`{entry['place']}`" in documented
