@@ -21,8 +21,7 @@ def contained(document: Json) -> Json:
     """Return the document with each alternative that is a lesser copy of a call as a reference to the call.
 
     A lesser copy has no member that the call has not, says nothing else of those it has, and shares a constant with
-    it, such as its type. What it requires is not looked at: it is the call that decides. Calls that an array in
-    another call's body takes are marked ``x-batchable``.
+    it, such as its type. What it requires is not looked at: it is the call that decides.
     """
     whole = {name: resolve(document, schemas_of(document)[name]) for name in calls(document)}
 
@@ -38,7 +37,24 @@ def contained(document: Json) -> Json:
         names = [name for name, call in whole.items() if _is_lesser(document, alternative, call)]
         return reference_to(names[0]) if len(names) == 1 else alternative
 
-    return _batchable(with_schemas(document, changed), list(whole))
+    return with_schemas(document, changed)
+
+
+def batchable(document: Json) -> Json:
+    """Return the document with a mark (``x-batchable``) on each call that an array in another call's body takes."""
+    schemas = schemas_of(document)
+    names = list(calls(document))
+    taken: set[str] = set()
+    for name in names:
+        for member in schemas[name].get("properties", {}).values():
+            items = resolve(document, member).get("items") if is_object(member) else None
+            if is_object(items):
+                alternatives = [items, *resolve(document, items).get("anyOf", ())]
+                taken |= {called for part in alternatives if (called := referred(part)) and called != name}
+    marked = {name: {**schemas[name], "x-batchable": True} for name in names if name in taken}
+    if not marked:
+        return document
+    return {**document, "components": {**document["components"], "schemas": {**schemas, **marked}}}
 
 
 def _is_lesser(document: Json, part: Json, call: Json) -> bool:
@@ -76,19 +92,3 @@ def _beside(schema: Json) -> Json:
 
 def _plain(schema: Json) -> Json:
     return {key: value for key, value in schema.items() if key not in {"title", "readOnly", "default", "minLength"}}
-
-
-def _batchable(document: Json, names: list[str]) -> Json:
-    """Mark the calls that the body of another call takes in an array."""
-    schemas = schemas_of(document)
-    taken: set[str] = set()
-    for name in names:
-        for member in schemas[name].get("properties", {}).values():
-            items = resolve(document, member).get("items") if is_object(member) else None
-            if is_object(items):
-                alternatives = [items, *resolve(document, items).get("anyOf", ())]
-                taken |= {called for part in alternatives if (called := referred(part)) and called != name}
-    marked = {name: {**schemas[name], "x-batchable": True} for name in names if name in taken}
-    if not marked:
-        return document
-    return {**document, "components": {**document["components"], "schemas": {**schemas, **marked}}}

@@ -281,8 +281,8 @@ class _Finder:
         )
 
     def _needs(self, schema: Json) -> set[str]:
-        alternatives = constraints_of(schema) or [{}]
-        return {*schema.get("required", ())} | set.intersection(*({*one.get("required", ())} for one in alternatives))
+        sets = [frozenset[str](one.get("required", ())) for one in constraints_of(schema)]
+        return {*schema.get("required", ()), *(frozenset[str].intersection(*sets) if sets else ())}
 
     def _envelope(self, schema: Json) -> Json:
         call = self.call.get("properties", {})

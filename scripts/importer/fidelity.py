@@ -27,6 +27,8 @@ _SPEAKING = frozenset(
 )
 """Keywords that make the values of an open object more than values."""
 
+_NULL_ONLY = frozenset(("null",))
+
 _ITEMS, _VALUES = "[]", "{}"
 """The steps of a path into the items of an array and into the values of a mapping."""
 
@@ -330,7 +332,11 @@ def _one_of(one: Member, other: Member) -> Member:
     types = None if one.types is None or other.types is None else one.types | other.types
     if types and "number" in types:
         types -= {"integer"}
-    values = None if one.values is None or other.values is None else one.values | other.values
+    if _NULL_ONLY in (one.types, other.types):
+        # Whether it may be null is a matter of the type: it adds no value.
+        values = other.values if one.types == _NULL_ONLY else one.values
+    else:
+        values = None if one.values is None or other.values is None else one.values | other.values
     shared = one.bounds.keys() & other.bounds.keys()
     bounds = {keyword: one.bounds[keyword] for keyword in shared if one.bounds[keyword] == other.bounds[keyword]}
     return Member(types, one.format if one.format == other.format else None, values, bounds)

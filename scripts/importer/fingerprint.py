@@ -19,7 +19,7 @@ from scripts.importer.document import (
 )
 from scripts.importer.values import text_of
 
-UNSAID = {"title", MARK, "x-batchable"}
+UNSAID = frozenset(("title", MARK, "x-batchable"))
 """Keywords that say nothing of the values a schema takes."""
 
 
@@ -76,7 +76,7 @@ class Fingerprints:
 
     def _plain(self, schema: Json, within: Mapping[str, str]) -> str:
         # A constant is its own default, and always sent.
-        unsaid = UNSAID | ({"default", "readOnly"} if "const" in schema else set())
+        unsaid = UNSAID.union(("default", "readOnly") if "const" in schema else ())
         said = {
             key: self._value(key, value, within)
             for key, value in schema.items()

@@ -118,7 +118,8 @@ class _Hoister:
         self._components: dict[str, str] = {}
         self._schemas: dict[str, Json] = {}
         self._shared: dict[str, dict[str, Json]] = defaultdict(dict)
-        self._parts: dict[str, dict[str, str]] = defaultdict(dict)
+        # What the committed document calls a part with that content, and what it is called otherwise.
+        self._parts: dict[str, tuple[dict[str, str], dict[str, str]]] = {"parameters": ({}, {}), "responses": ({}, {})}
         self._parameters = Counter(
             _key(resolve(document, parameter))
             for _, _, operation in operations(document)
@@ -135,9 +136,11 @@ class _Hoister:
         found = self._rewritten(self._named)
         components = {**found.get("components", {}), **self._shared, "schemas": self._schemas}
         found = {**found, "components": {kind: named for kind, named in components.items() if named}}
+        listed: list[Json] = self._source.get("tags", [])
         used = {tag for _, _, operation in operations(found) for tag in operation.get("tags", ())}
-        tags = [tag for tag in found.pop("tags", []) if tag.get("name") in used]
-        return {**found, "tags": tags} if tags else found
+        tags = [tag for tag in listed if tag.get("name") in used]
+        rest = {key: value for key, value in found.items() if key != "tags"}
+        return {**rest, "tags": tags} if tags else rest
 
     # ---- every place -------------------------------------------------------------------------------------------
 
@@ -196,28 +199,33 @@ class _Hoister:
         here, there = self._both(response, known)
         place = _Place(owner, "Response" + ("" if status == "200" else pascal(status)), None)
         found = self._content(here, there, place, see)
-        key = response.get("$ref", "").rpartition("/")[2]
+        key = str(response.get("$ref", "")).rpartition("/")[2]
         return self._component("responses", here, found, known, PHRASES.get(key, key))
 
     def _parameter(self, parameter: Json, known: list[Json], owner: str, see: See) -> Json:
         here = found = resolve(self._source, parameter)
         same = next((part for part in known if _identity(resolve(self._committed, part)) == _identity(found)), None)
         several = self._parameters[_key(found)] > 1
+        name = str(found["name"])
         if is_object(found.get("schema")):
             there = resolve(self._committed, same) if same else {}
-            place = _Place(owner, found["name"], _at(there, "schema"))
+            place = _Place(owner, name, _at(there, "schema"))
             found = {**found, "schema": see(found["schema"], place)}
-        return self._component("parameters", here, found, same, found["name"].removeprefix("X-") if several else "")
+        return self._component("parameters", here, found, same, name.removeprefix("X-") if several else "")
 
     def _component(self, kind: str, source: Json, node: Json, known: Json | None, name: str) -> Json:
         """Put a response or a parameter among the components if it has a name, and nothing else has it."""
         kept = (known or {}).get("$ref", "").rpartition("/")[2]
-        alike = self._parts[kind]
+        by_content, by_name = self._parts[kind]
+        key = _key(source)
         if kept:
-            alike.setdefault(_key(source), kept)
+            by_content.setdefault(key, kept)
+        elif name:
+            by_name.setdefault(key, pascal(name))
         theirs = self._committed.get("components", {}).get(kind, {})
-        for wanted in (kept, alike.get(_key(source), ""), pascal(name)):
-            taken = self._shared[kind].get(wanted, node if wanted in alike.values() else theirs.get(wanted, node))
+        for wanted in (kept, by_content.get(key, ""), by_name.get(key, "")):
+            known_by_content = wanted in by_content.values()
+            taken = self._shared[kind].get(wanted, node if known_by_content else theirs.get(wanted, node))
             if wanted and taken == node:
                 self._shared[kind][wanted] = node
                 return {"$ref": f"#/components/{kind}/{wanted}"}
@@ -241,7 +249,8 @@ class _Hoister:
                 one = _Place(owner, singular(place.member) if inline else "item", _at(known, key))
                 found[key] = see(schema[key], one)
         if "prefixItems" in schema:
-            there = dict(enumerate(known.get("prefixItems", ())))
+            items: list[Json] = known.get("prefixItems", [])
+            there = dict(enumerate(items))
             found["prefixItems"] = [
                 see(part, _Place(owner, f"item_{index + 1}", there.get(index))) if is_object(part) else part
                 for index, part in enumerate(schema["prefixItems"])

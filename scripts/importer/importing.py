@@ -165,7 +165,7 @@ def _fidelity(
     for (name, document), normal_form in zip(documents.items(), normals, strict=True):
         believed = topics(normal_form) - spoken
         spoken |= believed
-        source = document if "paths" in believed else {**document, "paths": {}}
+        source: Json = document if "paths" in believed else {**document, "paths": {}}
         sources = {
             mark["name"]: mark.get("source", key)
             for key, schema in schemas_of(normal_form).items()

@@ -141,7 +141,7 @@ class _Merger:
                 reason = error
                 continue
             read = self._read(alternative)
-            nested = read.get("anyOf", []) if not read.keys() - {"anyOf", "title"} else []
+            nested: list[Json] = read.get("anyOf", []) if not read.keys() - {"anyOf", "title"} else []
             found.extend(nested or ([] if alternative == NOTHING else [alternative]))
         if not found:
             raise reason or ImpossibleError("nothing satisfies any of the alternatives")
@@ -173,7 +173,7 @@ class _Merger:
             return other
         if NOTHING in (one, other):
             return NOTHING
-        names = (one.get("$ref", ""), other.get("$ref", ""))
+        names = tuple(str(schema.get("$ref", "")) for schema in (one, other))
         one, other = self._read(one), self._read(other)
         if "$ref" in one or "$ref" in other or (all(names) and names in self._reading):
             # What holds itself cannot be copied; a mark that it bears in one place is not worth a copy.
@@ -324,8 +324,8 @@ class _Merger:
             for name in names
         }
         found: Json = {"type": "object", **_rest(plain[0])}
-        if required := sorted(set.intersection(*(set(schema.get("required", ())) for schema in plain))):
-            found["required"] = required
+        if required := frozenset[str].intersection(*(frozenset(schema.get("required", ())) for schema in plain)):
+            found["required"] = sorted(required)
         if properties:
             found["properties"] = properties
         left = [self._left(schema, found) for schema in plain]

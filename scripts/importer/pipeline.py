@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from scripts.importer.bodies import bodies
 from scripts.importer.combine import combine
-from scripts.importer.contained import contained
+from scripts.importer.contained import batchable, contained
 from scripts.importer.document import Json
 from scripts.importer.events import call_of, events
 from scripts.importer.finish import finish
@@ -27,7 +27,7 @@ def normal(document: Json, reading: Reading | None = None, committed: Json | Non
 
 def united(documents: Sequence[Json], committed: Json | None = None) -> Json:
     """Return the canonical document of files in normal form, the newest first."""
-    return finish(hoist(prune(combine(documents)), committed))
+    return finish(batchable(hoist(prune(combine(documents)), committed)))
 
 
 def canonical(document: Json, reading: Reading | None = None, committed: Json | None = None) -> Json:

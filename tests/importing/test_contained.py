@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from scripts.importer.contained import contained
+from scripts.importer.contained import batchable, contained
 
 TEXT, NUMBER, FREE = {"type": "string"}, {"type": "number"}, {"type": "object"}
 
@@ -38,7 +38,7 @@ def document(calls, **schemas):
 
 def found_in(source):
     before = copy.deepcopy(source)
-    found = contained(source)
+    found = batchable(contained(source))
     assert source == before
     assert contained(found) == found
     return found["components"]["schemas"]
