@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import httpx
 import orjson
+from cio_pipelines.constants import BATCH_BYTES
 
 from benchmarks.rows import EVENT
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["by_hand", "ideal"]
 
-_BODY = 500_000
 _ENVELOPE = len('{"batch":[]}')
 
 
@@ -84,7 +84,7 @@ def _loop(origin: str, encode: Callable[[Iterable[Row], Build], Iterator[bytes]]
             calls: list[bytes] = []
             size = _ENVELOPE
             for call in encode(rows, build):
-                if size + len(call) > _BODY:
+                if size + len(call) > BATCH_BYTES:
                     post(calls)
                     calls, size = [], _ENVELOPE
                 calls.append(call)

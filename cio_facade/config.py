@@ -52,8 +52,8 @@ class Limits:
 
     Examples
     --------
-    >>> Limits(window_requests=500).call_bytes
-    32768
+    >>> Limits(window_requests=500).window_requests
+    500
     """
 
     call_bytes: int = constants.CALL_BYTES

@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from cio_facade import Limits
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
@@ -44,4 +46,12 @@ def lines(file: str) -> Iterator[Line]:
 def odd_lines(file: str) -> dict[int, str | None]:
     """Look up the odd lines of a file: the field that each is refused for, or None if it is to be delivered."""
     odd = json.loads((folder() / "odd_rows.json").read_text(encoding="utf-8"))
-    return {entry["line"]: entry["refused"] for entry in odd if entry["file"] == file}
+    return {entry["line"]: entry["refused"] if _is_over(entry) else None for entry in odd if entry["file"] == file}
+
+
+def _is_over(entry: Row) -> bool:
+    """Whether a row that is large is too large by the limits of today; one that is spoilt otherwise always is."""
+    if "over" not in entry:
+        return True
+    most = getattr(Limits(), entry["over"])
+    return most is not None and entry["bytes"] > most

@@ -23,12 +23,20 @@ class Odd:
         What is odd about it.
     changes : dict
         The columns that differ from the model.
+    over : str or None
+        The limit whose excess it is refused for: where the limit is larger than the row, it is to be delivered.
     """
 
     place: int
     refused: str | None
     what: str
     changes: Row
+    over: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its longest text."""
+        return max(len(str(value).encode()) for value in self.changes.values())
 
 
 ODD = {
@@ -38,9 +46,21 @@ ODD = {
         Odd(
             222, "traits.createdAt", "a time without a zone", {"user_id": "x-222", "created_at": "2024-05-06T07:08:09"}
         ),
-        Odd(333, "message", "more than 32 KB of text", {"user_id": "x-333", "note": "far too long a note, " * 1900}),
-        Odd(444, "userId", "an id of more than 150 bytes", {"user_id": "x-" + "4" * 160}),
-        Odd(555, None, "27 KB of text, 54 KB were it escaped", {"user_id": "x-555", "note": "漢字かな交じり文" * 1120}),
+        Odd(
+            333,
+            "message",
+            "40 KB of text",
+            {"user_id": "x-333", "note": "far too long a note, " * 1900},
+            over="call_bytes",
+        ),
+        Odd(444, "userId", "an id of 162 bytes", {"user_id": "x-" + "4" * 160}, over="id_bytes"),
+        Odd(
+            555,
+            "message",
+            "27 KB of text, 54 KB were it escaped",
+            {"user_id": "x-555", "note": "漢字かな交じり文" * 1120},
+            over="call_bytes",
+        ),
         Odd(666, None, "no e-mail address", {"user_id": "x-666", "email": ""}),
     ),
     "devices.csv": (
@@ -72,5 +92,6 @@ def spoil(files: dict[str, list[Row]]) -> list[dict[str, Any]]:
         models = list(files[file])
         for row in odd:
             files[file].insert(row.place, models[row.place] | row.changes)
-            listed.append({"file": file, "line": first + row.place, "refused": row.refused, "what": row.what})
+            entry = {"file": file, "line": first + row.place, "refused": row.refused, "what": row.what}
+            listed.append(entry if row.over is None else entry | {"over": row.over, "bytes": row.size})
     return listed

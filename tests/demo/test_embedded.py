@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from cio_facade.demo.embedded import Arrival, conclude
-from cio_facade.demo.sample import folder
+from cio_facade.demo.sample import folder, odd_lines
 
 
 def changed(arrival: Arrival, change: Callable[[list[dict]], object]) -> Arrival:
@@ -29,7 +29,8 @@ def test_the_account_balances_and_counts_every_row(arrival):
     account = arrival.account
     assert account.balanced
     assert account.delivered == len(arrival.calls)
-    assert account.rejected == 13
+    refused = [field for part in arrival.loaded for field in odd_lines(part.table.file).values() if field is not None]
+    assert account.rejected == len(refused) > 10
     assert (account.failed, account.pending) == (0, 0)
 
 

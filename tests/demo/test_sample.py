@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cio_facade import Limits
+from cio_facade.demo import sample
 from cio_facade.demo.sample import folder, lines, odd_lines
 from cio_facade.demo.tables import tables
 
@@ -56,6 +58,20 @@ def test_some_rows_are_spoilt_and_some_are_odd_but_right():
     reasons = [reason for table in tables() for reason in odd_lines(table.file).values()]
     assert sum(reason is not None for reason in reasons) >= 10
     assert None in reasons
+
+
+@pytest.mark.parametrize(
+    ("limits", "refused"),
+    [
+        ({"call_bytes": 39_000, "id_bytes": 162}, {335: "message", 446: None, 557: None}),
+        ({"call_bytes": 40_000, "id_bytes": 161}, {335: None, 446: "userId", 557: None}),
+        ({"call_bytes": 20_000, "id_bytes": None}, {335: "message", 446: None, 557: "message"}),
+    ],
+)
+def test_which_of_the_large_rows_are_too_large_follows_the_limits(limits, refused, monkeypatch):
+    before = odd_lines("people.csv")
+    monkeypatch.setattr(sample, "Limits", lambda: Limits(**limits))
+    assert odd_lines("people.csv") == before | refused
 
 
 @pytest.mark.skipif(TOOL is None, reason="tpchgen-cli is not installed")

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
@@ -11,12 +11,12 @@ from cio_pipelines.api.calls import batch, track
 from cio_pipelines.errors import UnexpectedStatus
 from cio_pipelines.events import customerio, ecommerce, email
 from cio_pipelines.types import UNSET
+from drawing import plain
 from generation_runs import SPEC, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SCHEMAS = read(SPEC)["components"]["schemas"]
-TIMES = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])).map(datetime.isoformat)
 PLAIN = {
     "string": st.text(max_size=5),
     "integer": st.integers(),
@@ -37,8 +37,6 @@ def json_of(schema):
         return st.sampled_from(schema["enum"])
     if "properties" not in schema and "anyOf" in schema:
         return st.one_of(*map(json_of, schema["anyOf"]))
-    if schema.get("format") == "date-time":
-        return TIMES
     types = schema.get("type", list(PLAIN))
     if isinstance(types, list):
         return st.one_of(*(json_of({**schema, "type": each}) for each in types))
@@ -46,7 +44,7 @@ def json_of(schema):
         return st.lists(json_of(schema.get("items", {})), max_size=2)
     if types == "object":
         return json_object(schema)
-    return PLAIN[types]
+    return plain({**schema, "type": types})
 
 
 def json_object(schema):

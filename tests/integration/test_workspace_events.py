@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
+from importlib.resources import files
 from typing import Any
 
-import attrs
 import pytest
 from cio_pipelines.constants import SEMANTIC_EVENTS
 
-from cio_facade import devices, events, messages, objects, people
+from cio_facade import devices, messages, objects, people
 from cio_facade.events import ecommerce, email, mobile
 
+SCHEMAS = json.loads(files("cio_pipelines").joinpath("openapi.json").read_bytes())["components"]["schemas"]
 LONG_AGO = datetime(2025, 6, 1, 8, 30, tzinfo=UTC)
 
 
@@ -85,18 +88,39 @@ def _instance(name: str, who: str, workspace: Any) -> Any:
     """A typed event with what it requires and no more."""
     family, class_name = SEMANTIC_EVENTS[name]
     kind = getattr(import_module(f"cio_facade.events.{family}"), class_name)
-    values = {
-        "user_id": lambda: who,
-        "anonymous_id": lambda: who,
-        "email_id": lambda: "e1",
-        "delivery_id": lambda: f"{workspace.name}-delivery",
+    known: dict[str, Callable[[], object]] = {
+        "userId": lambda: who,
+        "anonymousId": lambda: who,
+        "deliveryId": lambda: f"{workspace.name}-delivery",
         "metric": lambda: "opened",
-        "action_type": lambda: "viewed_content",
-        "context": lambda: events.customerio.DeviceContext.from_dict({"device": {"token": who, "type": "ios"}}),
-        "properties": lambda: events.customerio.ObjectReference(object_id=workspace.object()),
+        "actionType": lambda: "viewed_content",
+        "device": lambda: {"token": who, "type": "ios"},
+        "objectId": workspace.object,
     }
-    required = [field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING and field.init]
-    return kind(**{field: values[field]() for field in required})
+    return kind.from_dict(_least(SCHEMAS[class_name], known))
+
+
+def _least(schema: dict[str, Any], known: dict[str, Callable[[], object]]) -> Any:
+    """The least that a schema takes; members that are known by name are given."""
+    if "$ref" in schema:
+        return _least(SCHEMAS[schema["$ref"].rpartition("/")[2]], known)
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", schema.get("enum", [None])[0])
+    match schema.get("type"):
+        case "string":
+            texts = {"date-time": "2026-01-31T12:00:00Z", "date": "2026-01-31", "email": "ann@example.com"}
+            return texts.get(schema.get("format", ""), "x" * schema.get("minLength", 2))
+        case "integer" | "number":
+            return schema.get("minimum", schema.get("maximum", 1))
+        case "boolean":
+            return True
+        case "array":
+            return []
+    members = schema.get("properties", {})
+    return {
+        name: known[name]() if name in known else _least(members.get(name, {}), known)
+        for name in schema.get("required", ())
+    }
 
 
 @pytest.mark.parametrize("name", SEMANTIC_EVENTS)

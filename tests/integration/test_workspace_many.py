@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cio_pipelines import constants
 from cio_pipelines.api.calls import identify, track
 from cio_pipelines.models import Identify, IdentifyTraits, Track
 
@@ -33,7 +34,7 @@ def test_what_is_not_fit_to_be_sent_costs_itself_alone(workspace: Any) -> None:
         people.identify(who, workspace.traits(who)),
         messages.track(float("nan"), "Tested"),  # type: ignore[arg-type]
         messages.track(who, ""),
-        messages.track(who, "Tested", {"text": "x" * 40_000}),
+        messages.track(who, "Tested", {"text": "x" * constants.CALL_BYTES}),
         messages.track(who, "Tested"),
     ]
     report = workspace.send_many(stream, on_dead_letter=letters.append)

@@ -4,13 +4,20 @@ import string
 from typing import Any
 
 import httpx
+from cio_pipelines.constants import EVENT_NAME_BYTES, ID_BYTES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cio_facade.sandbox import Sandbox
 
-ids = st.text(min_size=1, max_size=150).filter(lambda text: len(text.encode()) <= 150)
-names = st.text(min_size=1, max_size=100).filter(lambda text: len(text.encode()) <= 100)
+
+def texts(most: int) -> st.SearchStrategy[str]:
+    """Texts of at most so many bytes."""
+    return st.text(min_size=1, max_size=most).filter(lambda text: len(text.encode()) <= most)
+
+
+ids = texts(ID_BYTES)
+names = texts(EVENT_NAME_BYTES)
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
     st.none() | st.booleans() | numbers | st.text(max_size=20),

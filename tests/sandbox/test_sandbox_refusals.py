@@ -4,9 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from cio_pipelines.constants import EVENT_NAME_BYTES, ID_BYTES
 
 from cio_facade.sandbox import Sandbox
 
+LONG_ID = "i" * (ID_BYTES + 1)
+LONG_NAME = "é" * (EVENT_NAME_BYTES // 2 + 1)
 GOOD = {"type": "track", "userId": "u1", "event": "Good"}
 NAMELESS = {"type": "track", "userId": "u1"}
 
@@ -18,16 +21,16 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("track", {"userId": "u1", "event": "E", "properties": []}, "type", "properties"),
     ("track", {"userId": "u1", "event": "E", "timestamp": "yesterday"}, "format", "timestamp"),
     ("track", {"type": "page", "userId": "u1", "event": "E"}, "const", "type"),
-    ("track", {"userId": "u" * 151, "event": "E"}, "length", "userId"),
-    ("track", {"userId": "u1", "event": "E", "messageId": "m" * 151}, "length", "messageId"),
-    ("track", {"userId": "u1", "event": "é" * 51}, "length", "event"),
+    ("track", {"userId": LONG_ID, "event": "E"}, "length", "userId"),
+    ("track", {"userId": "u1", "event": "E", "messageId": LONG_ID}, "length", "messageId"),
+    ("track", {"userId": "u1", "event": LONG_NAME}, "length", "event"),
     ("identify", {"traits": {"plan": "pro"}}, "anyOf", "userId"),
     ("identify", {"userId": "u1", "traits": {"email": 7}}, "type", "traits.email"),
     ("page", {}, "anyOf", "userId"),
     ("group", {"userId": "u1"}, "required", "groupId"),
-    ("group", {"groupId": "g" * 151, "userId": "u1"}, "length", "groupId"),
+    ("group", {"groupId": LONG_ID, "userId": "u1"}, "length", "groupId"),
     ("alias", {"userId": "u1"}, "required", "previousId"),
-    ("alias", {"userId": "u1", "previousId": "p" * 151}, "length", "previousId"),
+    ("alias", {"userId": "u1", "previousId": LONG_ID}, "length", "previousId"),
 ]
 
 FAULTY_EVENTS: list[tuple[dict[str, Any], str]] = [
@@ -81,7 +84,7 @@ def test_no_value_is_told_or_kept_of_what_is_refused(strict: httpx.Client, sandb
     secret = "b3f7-secret"
     calls = [
         {"type": secret, "userId": "u1"},
-        {"type": "track", "userId": secret * 20, "event": secret * 20},
+        {"type": "track", "userId": secret + LONG_ID, "event": secret + LONG_NAME},
         {"type": "identify", "userId": "u1", "traits": [secret], "timestamp": secret},
         {"type": "identify", "traits": {"secret": secret}, "context": {"device": secret}},
         {"type": "track", "event": "Report Delivery Event", "properties": {"deliveryId": "d", "metric": secret}},

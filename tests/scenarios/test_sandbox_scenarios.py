@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cio_pipelines import constants
 from table import EMAIL
 
 from cio_facade import (
@@ -23,11 +24,13 @@ from cio_facade import (
 
 sandboxes = pytest.importorskip("cio_facade.sandbox", reason="needs the extra [sandbox]")
 
-LOOSE = Limits(call_bytes=200_000, batch_bytes=2_000_000, id_bytes=None, event_name_bytes=None)
+LOOSE = Limits(
+    call_bytes=constants.CALL_BYTES * 4, batch_bytes=constants.BATCH_BYTES * 4, id_bytes=None, event_name_bytes=None
+)
 GOOD = [people.identify(f"u{n}", {"email": EMAIL}) for n in range(50)]
 # Too much for the server, and for a client only within its own limits.
-LONG_NAME = messages.track("u", "e" * 101)
-OVERSIZE = messages.track("u", "Read", {"text": "x" * 33_000})
+LONG_NAME = messages.track("u", "e" * (constants.EVENT_NAME_BYTES + 1))
+OVERSIZE = messages.track("u", "Read", {"text": "x" * constants.CALL_BYTES})
 
 
 @pytest.fixture
@@ -124,7 +127,8 @@ def test_413(sandbox: Any, connect: Any) -> None:
 
 
 def test_413_of_a_batch_that_is_too_large_delivers_it_in_parts(sandbox: Any, connect: Any) -> None:
-    stream = [people.identify(f"u{n}", {"bio": "x" * 20_000}) for n in range(60)]
+    part = constants.CALL_BYTES // 2
+    stream = [people.identify(f"u{n}", {"bio": "x" * part}) for n in range(3 * constants.BATCH_BYTES // part)]
     report = connect(sandbox.url, limits=LOOSE).send_many(stream)
     assert report.complete
     assert any(request.status == 413 for request in sandbox.requests())

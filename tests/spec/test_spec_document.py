@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from openapi_spec_validator import validate
-from spec_reading import resolve
+from spec_reading import resolve, strings
+
+from scripts.importer.tidy import tidy
 
 SPEC = Path(__file__).parents[2] / "cio_pipelines_api.json"
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
@@ -92,19 +94,19 @@ def test_names_and_enum_values_are_unique(spec):
     assert all(len(set(schema.get("enum", []))) == len(schema.get("enum", [])) for schema in schemas.values())
 
 
-def test_everything_a_developer_meets_is_described(spec):
-    for name, schema in spec["components"]["schemas"].items():
-        assert schema["description"], name
-        for member, inner in schema.get("properties", {}).items():
-            assert resolve(spec, inner).get("description"), (name, member)
-    for item in spec["paths"].values():
-        assert item["post"]["summary"]
-        assert item["post"]["description"]
+def test_descriptions_are_ours_and_no_others(spec, facts):
+    """What is new has none until it has one in prose.yaml, which the report on the import asks for."""
+    bare = tidy(spec)
+    bare["info"].pop("description")  # tidy leaves it, since facts are read from the vendor's
+    assert {*strings(bare, ("description", "summary"))} <= {""}
+    assert facts.prose.describe(bare) == spec
+    assert facts.prose.unused(spec) == []
 
 
 def test_every_server_names_a_region_of_its_own(spec):
     regions = [server["x-region"] for server in spec["servers"]]
-    assert regions[:2] == ["us", "eu"]
+    assert regions[0] == "us"  # where keys go that name no region
+    assert "eu" in regions
     assert len(set(regions)) == len(regions)
     assert all(re.fullmatch(r"[a-z]+", region) for region in regions)
     assert all(server["url"].startswith("https://") for server in spec["servers"])
@@ -180,7 +182,7 @@ def test_every_call_says_its_type_and_travels_in_a_batch(spec):
     items = schemas["Batch"]["properties"]["batch"]["items"]
     assert sorted(reference["$ref"] for reference in items["anyOf"]) == [reference["$ref"] for reference in batchable]
     assert items["required"] == ["type"]
-    assert len(batchable) == len(CALLS)
+    assert {reference["$ref"].rpartition("/")[2] for reference in batchable} >= {kind.title() for kind in CALLS}
 
 
 def test_only_the_documented_extensions_are_used(spec):

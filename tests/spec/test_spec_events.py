@@ -19,8 +19,7 @@ def marks(events):
     return {name: schema["x-semantic-event"] for name, schema in events.items()}
 
 
-def test_all_74_events_are_there_in_seven_families(marks):
-    assert sum(AT_LEAST.values()) == 74
+def test_the_events_of_the_first_form_are_there_in_their_families(marks):
     assert Counter(mark["family"] for mark in marks.values()) >= Counter(AT_LEAST)
 
 
@@ -37,10 +36,10 @@ def test_no_name_and_no_alias_is_used_twice(marks):
 
 
 def test_aliases_are_the_vendors_other_spellings(marks):
-    assert {mark["name"]: mark["aliases"] for mark in marks.values() if "aliases" in mark} == {
-        "Object Deleted": ["Group Deleted"],
-        "Video Playback Interrupted": ["Video Playback interrupted"],
-    }
+    aliases = {mark["name"]: mark["aliases"] for mark in marks.values() if "aliases" in mark}
+    assert "Group Deleted" in aliases["Object Deleted"]
+    assert "Video Playback interrupted" in aliases["Video Playback Interrupted"]
+    assert all(aliases.values())
 
 
 def test_a_schema_is_called_as_its_event(marks):
@@ -69,13 +68,14 @@ def test_events_that_need_identity_or_context_are_envelopes(events):
 
 def test_what_an_event_adds_to_the_context_is_no_property_of_it(events):
     adding = {name for name, schema in events.items() if "context" in schema["x-semantic-event"]}
-    assert adding == {name for name in events if name.startswith("Email")}
+    clicks = {"EmailLinkClicked", "EmailMarkedAsSpam", "EmailOpened", "EmailUnsubscribed"}
+    assert adding >= {"EmailBounced", "EmailDelivered", *clicks}
     for name in adding:
-        assert "context" not in events[name]["properties"]
+        assert "context" not in events[name].get("properties", {})
 
 
-def test_events_without_identity_are_the_two_reports(spec, marks):
+def test_events_without_identity_act_inside_customer_io(spec, marks):
     identity = spec["components"]["schemas"]["Track"]["anyOf"]
     (named,) = (branch["properties"]["event"]["enum"] for branch in identity if branch["required"] == ["event"])
-    assert named == ["Report Content Event", "Report Delivery Event"]
+    assert set(named) >= {"Report Content Event", "Report Delivery Event"}
     assert set(named) <= {mark["name"] for mark in marks.values() if mark["family"] == "customerio"}

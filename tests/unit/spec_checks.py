@@ -1,10 +1,10 @@
 """What the spec says of a call: its own schema, and that of the event which it is."""
 
 import json
-from datetime import UTC, timedelta, timezone
 from functools import cache
 from importlib.resources import files
 
+from drawing import plain
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 
@@ -20,8 +20,6 @@ EVENTS = {
     if (event := schema.get("x-semantic-event"))
     for spelling in (event["name"], *event.get("aliases", ()))
 }
-ZONES = [UTC, timezone(timedelta(hours=5, minutes=45)), timezone(-timedelta(hours=9))]
-TIMES = st.datetimes(timezones=st.sampled_from(ZONES)).map(lambda time: time.isoformat())
 REGISTRY = Registry([("urn:spec", SPEC)], draft=Draft202012)
 
 
@@ -53,27 +51,20 @@ def json_of(schema):
         return st.just(schema["const"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    if schema.get("format") == "date-time":
-        return TIMES
+    if "properties" not in schema and "anyOf" in schema:
+        return st.one_of(*map(json_of, schema["anyOf"]))
     match schema.get("type"):
-        case "string":
-            return st.text(min_size=1, max_size=6).filter(lambda text: not text.isspace())
-        case "integer" | "number" as kind:
-            least, most = schema.get("minimum"), schema.get("maximum")
-            return (
-                st.integers(least, most)
-                if kind == "integer"
-                else st.floats(least, most, allow_nan=False, allow_infinity=False, width=32)
-            )
-        case "boolean":
-            return st.booleans()
+        case [*types]:
+            return st.one_of(*(json_of({**schema, "type": each}) for each in types))
         case "array":
             return st.lists(json_of(schema.get("items", {})), max_size=2)
         case "object":
             members = {name: json_of(member) for name, member in schema.get("properties", {}).items()}
             required = {name: members.pop(name) for name in schema.get("required", ())}
             return st.fixed_dictionaries(required, optional=members)
-    return st.none() | st.booleans() | st.text(max_size=3)
+        case None:
+            return st.none() | st.booleans() | st.text(max_size=3)
+    return plain(schema, least=1).filter(lambda value: not str(value).isspace())
 
 
 @cache

@@ -116,12 +116,12 @@ def padded(encoder, size, letter="x", **fields):
 @pytest.mark.parametrize("encoder", [ENCODER, STREAM], ids=["single", "stream"])
 def test_the_limit_of_a_call_is_exact_and_counts_its_own_bytes(encoder, letter, fields):
     fits = encoder.encode(padded(encoder, constants.CALL_BYTES, letter, **fields))
-    assert len(fits.data) == 32_768
+    assert len(fits.data) == constants.CALL_BYTES
 
     refused = refusal(padded(encoder, constants.CALL_BYTES + 1, letter, **fields), encoder)
     assert (refused.field, refused.problem) == (
         "message",
-        "is 32769 bytes; a call has at most 32768 (limits.call_bytes)",
+        f"is {constants.CALL_BYTES + 1} bytes; a call has at most {constants.CALL_BYTES} (limits.call_bytes)",
     )
 
 

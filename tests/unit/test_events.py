@@ -99,7 +99,7 @@ def test_an_event_travels_and_comes_back_as_it_was(name, data):
 
 def test_what_acts_inside_customer_io_is_refused_without_what_it_needs():
     for name, (family, _) in constants.SEMANTIC_EVENTS.items():
-        if family == "customerio":
+        if family == "customerio" and constants.EVENT_REQUIRED[name]:
             with pytest.raises(ValidationError) as refused:
                 sent(track(None, name, {}))
             assert refused.value.field in constants.EVENT_REQUIRED[name]
