@@ -323,7 +323,7 @@ CASES = {
         {"schemas.Rig.enum": ["ketch"]}, change("enum", "removed", "models.Rig", '"cutter"', breaking=BREAKING)
     ),
     "region added": Case(
-        {"servers.2": {"url": "https://west.test", "x-region": "west"}},
+        {f"servers.{len(COMMITTED['servers'])}": {"url": "https://west.test", "x-region": "west"}},
         change("region", "added", "region west", after="https://west.test"),
     ),
     "region removed": Case(
@@ -702,6 +702,7 @@ def done_over(name, event):
 
 
 TRACK = COMMITTED["paths"]["/track"]["post"]
+LIMIT = COMMITTED["x-limits"]["callBytes"]
 
 REALISTIC = {
     "a new event": (
@@ -742,16 +743,16 @@ REALISTIC = {
         change("required", "added", "models.IdentifyTraits.created_at (createdAt)", breaking=BREAKING),
     ),
     "a new endpoint": (
-        {"paths./merge": {"post": {**TRACK, "operationId": "merge"}}},
-        change("endpoint", "added", "POST /merge"),
+        {"paths./enchant": {"post": {**TRACK, "operationId": "enchant"}}},
+        change("endpoint", "added", "POST /enchant"),
     ),
     "a third region": (
-        {"servers.2": {"url": "https://cdp-moon.customer.io/v1", "x-region": "moon"}},
+        {f"servers.{len(COMMITTED['servers'])}": {"url": "https://cdp-moon.customer.io/v1", "x-region": "moon"}},
         change("region", "added", "region moon", after="https://cdp-moon.customer.io/v1"),
     ),
     "a changed limit": (
-        {"x-limits.callBytes": 65536},
-        change("limit", "changed", "callBytes", "32768", "65536"),
+        {"x-limits.callBytes": 2 * LIMIT},
+        change("limit", "changed", "callBytes", str(LIMIT), str(2 * LIMIT)),
     ),
     "an added enum value": (
         {"schemas.DeliveryMetric.enum.0": "bounced"},

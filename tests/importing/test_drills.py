@@ -29,11 +29,11 @@ def schemas(spec: Json) -> Json:
 
 
 def new_event(spec: Json) -> None:
-    schemas(spec)["GiftWrapped"] = {
+    schemas(spec)["GiftEnchanted"] = {
         "required": ["order_id"],
         "type": "object",
         "properties": {"order_id": {"type": "string"}, "price": {"type": "number"}, "ribbon": {"type": "string"}},
-        "x-semantic-event": {"name": "Gift Wrapped", "family": "ecommerce", "shape": "properties"},
+        "x-semantic-event": {"name": "Gift Enchanted", "family": "ecommerce", "shape": "properties"},
     }
 
 
@@ -44,7 +44,7 @@ def renamed_event(spec: Json) -> None:
 
 
 def new_property(spec: Json) -> None:
-    schemas(spec)["OrderCompleted"]["properties"]["gift_note"] = {"type": "string"}
+    schemas(spec)["OrderCompleted"]["properties"]["sealing_wax"] = {"type": "string"}
 
 
 def removed_property(spec: Json) -> None:
@@ -60,16 +60,16 @@ def new_required_field(spec: Json) -> None:
 
 
 def new_endpoint(spec: Json) -> None:
-    """A call to forget somebody, made like the one that merges two people."""
+    """A call to enchant somebody, made like the one that merges two people."""
     call = copy.deepcopy(schemas(spec)["Alias"])
     del call["properties"]["previousId"], call["x-batchable"]
     call["required"] = ["userId"]
-    call["properties"]["type"] |= {"const": "forget", "default": "forget"}
-    schemas(spec)["Forget"] = call
-    spec["paths"]["/forget"] = copy.deepcopy(spec["paths"]["/alias"])
-    body = spec["paths"]["/forget"]["post"]["requestBody"]["content"]["application/json"]
-    body["schema"] = {"$ref": "#/components/schemas/Forget"}
-    spec["paths"]["/forget"]["post"]["operationId"] = "forget"
+    call["properties"]["type"] |= {"const": "enchant", "default": "enchant"}
+    schemas(spec)["Enchant"] = call
+    spec["paths"]["/enchant"] = copy.deepcopy(spec["paths"]["/alias"])
+    body = spec["paths"]["/enchant"]["post"]["requestBody"]["content"]["application/json"]
+    body["schema"] = {"$ref": "#/components/schemas/Enchant"}
+    spec["paths"]["/enchant"]["post"]["operationId"] = "enchant"
 
 
 def third_region(spec: Json) -> None:
@@ -77,11 +77,11 @@ def third_region(spec: Json) -> None:
 
 
 def changed_limit(spec: Json) -> None:
-    spec["x-limits"]["callBytes"] = 65536
+    spec["x-limits"]["callBytes"] *= 2
 
 
 def new_enum_value(spec: Json) -> None:
-    schemas(spec)["AdPlacement"]["enum"] = ["mid-roll", "overlay", "post-roll", "pre-roll"]
+    schemas(spec)["AdPlacement"]["enum"].append("skywriting")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Drill:
 
 
 DRILLS = [
-    Drill(new_event, ADDED, [("event", "added", "ecommerce.GiftWrapped")]),
+    Drill(new_event, ADDED, [("event", "added", "ecommerce.GiftEnchanted")]),
     Drill(
         renamed_event,
         GONE,
@@ -104,7 +104,7 @@ DRILLS = [
         kept=(("event", "renamed", "ecommerce.ProductShared"),),
         pruned=(("event", "renamed", "ecommerce.ProductShared"),),
     ),
-    Drill(new_property, ADDED, [("property", "added", "ecommerce.OrderCompleted.gift_note")]),
+    Drill(new_property, ADDED, [("property", "added", "ecommerce.OrderCompleted.sealing_wax")]),
     Drill(
         removed_property,
         GONE,
@@ -114,7 +114,7 @@ DRILLS = [
     ),
     Drill(changed_type, GONE, [("type", "changed", "ecommerce.OrderCompleted.total")]),
     Drill(new_required_field, GONE, [("required", "added", "ecommerce.OrderCompleted.order_id")]),
-    Drill(new_endpoint, ADDED, [("endpoint", "added", "POST /forget")]),
+    Drill(new_endpoint, ADDED, [("endpoint", "added", "POST /enchant")]),
     Drill(third_region, ADDED, [("region", "added", "region moon")]),
     Drill(changed_limit, ADDED, [("limit", "changed", "callBytes")]),
     Drill(new_enum_value, ADDED, [("enum", "added", "video.AdPlacement")]),
@@ -228,14 +228,14 @@ from cio_pipelines.events import ecommerce, video
 seen, transport = {}, RecordingTransport()
 with CustomerIO("key", region="moon", transport=transport) as cio:
     seen["base_url"] = cio.base_url
-    cio.track("u1", ecommerce.GiftWrapped(order_id="o1", ribbon="red"))
-    cio.track("u1", ecommerce.OrderCompleted(order_id="o1", gift_note="with love"))
-    cio.track("u1", video.VideoAdStarted(type_="overlay"))
-    cio.identify("u1", {"bio": "x" * 40000})
+    cio.track("u1", ecommerce.GiftEnchanted(order_id="o1", ribbon="red"))
+    cio.track("u1", ecommerce.OrderCompleted(order_id="o1", sealing_wax="with love"))
+    cio.track("u1", video.VideoAdStarted(type_="skywriting"))
+    cio.identify("u1", {"bio": "x" * (constants.CALL_BYTES * 3 // 4)})
 seen["calls"] = [(call.get("event"), call.get("properties")) for call in transport.calls]
 modules = [module.name for module in pkgutil.walk_packages(api.__path__, "cio_pipelines.api.")]
-[forget] = [name for name in modules if name.endswith(".forget")]
-seen["endpoint"] = callable(import_module(forget).sync_detailed)
+[enchant] = [name for name in modules if name.endswith(".enchant")]
+seen["endpoint"] = callable(import_module(enchant).sync_detailed)
 print(json.dumps(seen))
 """
 
@@ -253,15 +253,15 @@ def seen(tmp_path_factory):
 
 
 def test_a_new_event_can_be_tracked(seen):
-    assert ["Gift Wrapped", {"order_id": "o1", "ribbon": "red"}] in seen["calls"]
+    assert ["Gift Enchanted", {"order_id": "o1", "ribbon": "red"}] in seen["calls"]
 
 
 def test_a_new_property_is_a_keyword_of_its_event(seen):
-    assert ["Order Completed", {"order_id": "o1", "gift_note": "with love"}] in seen["calls"]
+    assert ["Order Completed", {"order_id": "o1", "sealing_wax": "with love"}] in seen["calls"]
 
 
 def test_a_new_value_of_an_enum_is_sent(seen):
-    assert ["Video Ad Started", {"type": "overlay"}] in seen["calls"]
+    assert ["Video Ad Started", {"type": "skywriting"}] in seen["calls"]
 
 
 def test_a_new_region_has_its_server(seen):

@@ -47,7 +47,7 @@ def test_importing_what_is_known_changes_nothing_under_any_hash_seed(spec, sourc
 
 
 def test_importing_changed_files_again_changes_nothing(spec, tmp_path):
-    spec["components"]["schemas"]["OrderCompleted"]["properties"]["gift_note"] = {"type": "string"}
+    spec["components"]["schemas"]["OrderCompleted"]["properties"]["sealing_wax"] = {"type": "string"}
     files = [write(tmp_path / f"{made.__name__}.json", made(spec)) for made in (referring, inlined)]
     ours = committed(tmp_path)
     first = import_spec(*files, "--spec", ours)

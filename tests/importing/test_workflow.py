@@ -260,7 +260,7 @@ def test_without_a_change_nothing_is_updated(runner: Runner) -> None:
 
 
 def test_a_compatible_change_is_proposed(runner: Runner) -> None:
-    runner.serve("newest.json", vendor_file(lambda order: order.update(gift_note={"type": "string"})))
+    runner.serve("newest.json", vendor_file(lambda order: order.update(sealing_wax={"type": "string"})))
     runner.updated(cio_pipelines_api__json="new\n", CHANGELOG__md="new\n")
     assert runner.run() == 0, runner.log
     assert runner.calls("make") == ["setup", "update SPEC=build/vendor/1"]
@@ -273,7 +273,7 @@ def test_a_compatible_change_is_proposed(runner: Runner) -> None:
     assert runner.proposed() == BOT
     assert runner.git("diff", "--name-only", "HEAD~").splitlines() == ["CHANGELOG.md", SPEC]
     assert "### Compatible" in runner.body
-    assert "`ecommerce.OrderCompleted.gift_note`: new property, string" in runner.body
+    assert "`ecommerce.OrderCompleted.sealing_wax`: new property, string" in runner.body
     assert runner.body.strip() in runner.summary
 
 
