@@ -56,10 +56,10 @@ def call_of(document: Json, reading: Reading) -> Json | None:
 def capitalised(name: str) -> str:
     """Return an event's name with the capitals that all names have.
 
-    >>> capitalised("Video playback Resumed")
-    'Video Playback Resumed'
-    >>> capitalised("email_marked_as_spam")
-    'Email Marked as Spam'
+    >>> capitalised("Seat booked Again")
+    'Seat Booked Again'
+    >>> capitalised("seat_given_to_friend")
+    'Seat Given to Friend'
     """
     words = re.split(r"[\s_]+", name.strip())
     return " ".join(
@@ -71,8 +71,8 @@ def capitalised(name: str) -> str:
 def key_of(name: str) -> str:
     """Return a name as components' keys are written, to compare by.
 
-    >>> key_of("Wishlist Product Added to Cart")
-    'wishlist_product_added_to_cart'
+    >>> key_of("Seat Given to Friend")
+    'seat_given_to_friend'
     """
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")

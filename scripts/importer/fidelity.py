@@ -32,7 +32,7 @@ _NULL_ONLY = frozenset(("null",))
 _ITEMS, _VALUES = "[]", "{}"
 """The steps of a path into the items of an array and into the values of a mapping."""
 
-_OF_CALLS = frozenset(("anonymousId", "context", "event", "properties", "userId"))
+_OF_CALLS = frozenset(("context", "event", "properties"))
 """Members that tell a schema of a whole track call from one of an event's properties."""
 
 

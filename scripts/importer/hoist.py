@@ -46,8 +46,8 @@ def hoist(document: Json, committed: Json | None = None) -> Json:
 def pascal(name: str) -> str:
     """Return a name as a class is called.
 
-    >>> pascal("cio_subscription_preferences"), pascal("X-Strict-Mode"), pascal("userId")
-    ('CioSubscriptionPreferences', 'XStrictMode', 'UserId')
+    >>> pascal("seat_number"), pascal("X-Seat-Number"), pascal("seatNumber")
+    ('SeatNumber', 'XSeatNumber', 'SeatNumber')
     """
     return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", name))
 
