@@ -14,7 +14,9 @@ from scripts.importer.document import (
     Json,
     SourceError,
     is_object,
+    reference_to,
     resolve,
+    schemas_of,
     with_parts,
     with_schemas,
 )
@@ -33,9 +35,15 @@ def merge(document: Json) -> Json:
     Raises
     ------
     SourceError
-        Parts of an ``allOf`` cannot hold at once, or their unions multiply beyond measure.
+        Parts of an ``allOf`` cannot hold at once, or their unions multiply beyond measure. The message names the
+        component.
     """
     merger = _Merger(document)
+    for name in schemas_of(document):
+        try:
+            merger.read(reference_to(name))
+        except SourceError as error:
+            raise SourceError(f"{name}: {error}") from error
     return with_schemas(document, merger.merged)
 
 
@@ -50,7 +58,7 @@ class _Merger:
         self._merging: set[str] = set()
         self._combining = 0
         self._reading: list[tuple[str, ...]] = []
-        self._print = Fingerprints(self._read).of
+        self._print = Fingerprints(self.read).of
         self._endless = endless(document)
 
     def merged(self, schema: Any) -> Json:
@@ -140,14 +148,14 @@ class _Merger:
             except ImpossibleError as error:
                 reason = error
                 continue
-            read = self._read(alternative)
+            read = self.read(alternative)
             nested: list[Json] = read.get("anyOf", []) if not read.keys() - {"anyOf", "title"} else []
             found.extend(nested or ([] if alternative == NOTHING else [alternative]))
         if not found:
             raise reason or ImpossibleError("nothing satisfies any of the alternatives")
         return found
 
-    def _read(self, schema: Json) -> Json:
+    def read(self, schema: Json) -> Json:
         """Return what a schema says, in normal form, instead of a reference to it."""
         target = schema.get("$ref")
         if target is None:
@@ -161,7 +169,7 @@ class _Merger:
                 self._components[target] = self.merged(resolve(self._document, schema))
             finally:
                 self._merging.remove(target)
-        return self._read(self._components[target])
+        return self.read(self._components[target])
 
     # ---- everything must hold ----------------------------------------------------------------------------------
 
@@ -174,7 +182,7 @@ class _Merger:
         if NOTHING in (one, other):
             return NOTHING
         names = tuple(str(schema.get("$ref", "")) for schema in (one, other))
-        one, other = self._read(one), self._read(other)
+        one, other = self.read(one), self.read(other)
         if "$ref" in one or "$ref" in other or (all(names) and names in self._reading):
             # What holds itself cannot be copied; a mark that it bears in one place is not worth a copy.
             if "$ref" in one and other.keys() <= ANNOTATIONS:
@@ -259,7 +267,7 @@ class _Merger:
     def _settled(self, schema: Json) -> Json:
         """Return an object that requires no constants: by their defaults they are always there."""
         members = schema.get("properties", {})
-        constants = {name for name, part in members.items() if is_object(part) and "const" in self._read(part)}
+        constants = {name for name, part in members.items() if is_object(part) and "const" in self.read(part)}
         if not constants:
             return schema
         found = _requiring_less(schema, constants)
@@ -306,7 +314,7 @@ class _Merger:
         if any(alternative.get("$ref") in self._endless for alternative in alternatives):
             # One object of what holds itself and of something else would hold another such one, without end.
             raise ContradictionError
-        read = [self._read(alternative) for alternative in alternatives]
+        read = [self.read(alternative) for alternative in alternatives]
         plain = [{key: value for key, value in schema.items() if key not in {"title", "anyOf"}} for schema in read]
         for schema, members in zip(read, plain, strict=True):
             if schema.get("type") != "object" or ("anyOf" in schema and not constraints_of(schema)):
@@ -342,7 +350,7 @@ class _Merger:
         """Return the schema of a member that several alternatives have."""
         if len({self._print(schema) for schema in schemas}) == 1:
             return min(schemas, key=lambda schema: "$ref" not in schema)
-        read = [self._read(schema) for schema in schemas]
+        read = [self.read(schema) for schema in schemas]
         # Whether it is the server's to set, and what it is when it is absent, are no contradiction.
         said = [{key: value for key, value in schema.items() if key not in {"readOnly", "default"}} for schema in read]
         if len({self._print(schema) for schema in said}) == 1:
@@ -366,7 +374,7 @@ class _Merger:
             found["required"] = more
         members: Json = {}
         for name, part in schema.get("properties", {}).items():
-            one, other = self._read(part), self._read(whole["properties"][name])
+            one, other = self.read(part), self.read(whole["properties"][name])
             both_objects = one.get("type") == "object" == other.get("type")
             if both_objects and self._print(one) != self._print(other) and (left := self._left(one, other)):
                 members[name] = left

@@ -371,7 +371,7 @@ def test_a_file_with_nothing_to_import_is_refused(source, boats):
 
 
 def test_a_refusal_names_the_file():
-    with pytest.raises(SourceError, match=r"^b: allOf: "):
+    with pytest.raises(SourceError, match=r"^b: build: allOf: "):
         run(vendor(), vendor({"allOf": [TEXT, NUMBER]}))
 
 

@@ -209,7 +209,7 @@ def test_parts_that_cannot_hold_at_once_are_refused(one, other, reason):
     with pytest.raises(SourceError) as refusal:
         merged(all_of(one, other))
     assert reason in str(refusal.value)
-    with pytest.raises(SourceError, match=r"^allOf: [^\n]+$"):
+    with pytest.raises(SourceError, match=r"^It: allOf: [^\n]+$"):
         merged(all_of(other, one))
 
 
@@ -403,7 +403,7 @@ def test_an_alternative_that_nothing_satisfies_is_left_out():
 
 
 def test_an_alternative_one_of_whose_members_contradicts_itself_is_refused():
-    with pytest.raises(SourceError, match=r"^allOf: nothing is "):
+    with pytest.raises(SourceError, match=r"^It: allOf: nothing is "):
         merged(one_of(thing(a=all_of(TEXT, NUMBER), c=TEXT), thing(b=TEXT)))
 
 
