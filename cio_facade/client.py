@@ -16,7 +16,7 @@ from cio_facade.core import Core, receipt
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import Gate, WrongTwin, carriage, log_answer, read
+from cio_facade.transport import Gate, WrongTwin, lanes, log_answer, read
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class CustomerIO(Verbs[Receipt]):
     ) -> None:
         settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
         self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
-        made = partial(httpx.HTTPTransport, **carriage(settings.base_url, core.limits.in_flight))
+        made = partial(lanes, settings.base_url, core.limits.in_flight)
         self._http = httpx.Client(
             base_url=settings.base_url,
             timeout=core.policy.timeout,

@@ -1,6 +1,7 @@
 """The seam to HTTP: what carries requests, for every request of the generated client, whoever makes it.
 
-`Gate` and `AsyncGate` stand around httpx's own transport and carry out what `policy.Policy` decides.
+`Gate` and `AsyncGate` stand around httpx's own transport and carry out what `policy.Policy` decides. `Lanes` is that
+transport for threads.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import aclosing, closing, suppress
+from functools import partial
+from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,12 +22,12 @@ from cio_facade.packing import Parcel
 from cio_facade.policy import ATTEMPT, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from cio_facade.clock import Clock
     from cio_facade.policy import Policy
 
-__all__ = ["AsyncGate", "Gate", "Own", "WrongTwin", "aread", "carriage", "log_answer", "read"]
+__all__ = ["AsyncGate", "Gate", "Lanes", "Own", "WrongTwin", "aread", "carriage", "lanes", "log_answer", "read"]
 
 _Thing = TypeVar("_Thing")
 
@@ -88,6 +91,73 @@ class Gate(httpx.BaseTransport):
     def close(self) -> None:
         """Close what carries the requests."""
         self._inner.get().close()
+
+
+class Lanes(httpx.BaseTransport):
+    """Transports side by side, none of which has two requests at once: what threads share instead of one.
+
+    httpcore's pool may close a connection under a request of another thread (encode/httpcore#1110): it looks whether an
+    idle connection was hung up by asking for its state and then whether there is something to read; if a request that
+    had been given the connection starts in between, what it finds is that request's answer. The request then fails, or
+    waits until its timeout. In a pool that one thread uses at a time, nothing happens in between.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the transport of a lane: the first now, the others when they are needed.
+    most : int
+        How many lanes: requests under way at once. Others wait for theirs.
+    """
+
+    def __init__(self, make: Callable[[], httpx.BaseTransport], most: int) -> None:
+        self._make = make
+        self._made = [make()]  # now, since the environment may name a proxy that cannot be used
+        # The last one given back is the next one out: its connection is the likeliest to be still there.
+        self._free: LifoQueue[httpx.BaseTransport | None] = LifoQueue()
+        for lane in [*[None] * (most - 1), *self._made]:
+            self._free.put(lane)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry a request in a lane of its own, which is free again when the answer is closed."""
+        try:
+            lane = self._free.get(timeout=request.extensions.get("timeout", {}).get("pool"))
+        except Empty:
+            raise httpx.PoolTimeout("all connections are in use", request=request) from None
+        try:
+            if lane is None:
+                lane = self._make()
+                self._made.append(lane)
+            response = lane.handle_request(request)
+            assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101  a transport that blocks gives no other
+        except BaseException:
+            self._free.put(lane)
+            raise
+        response.stream = _InLane(response.stream, partial(self._free.put, lane))
+        return response
+
+    def close(self) -> None:
+        """Close all connections."""
+        for lane in self._made:
+            lane.close()
+
+
+class _InLane(httpx.SyncByteStream):
+    """An answer that gives its lane back, once, when it is closed."""
+
+    def __init__(self, stream: httpx.SyncByteStream, give_back: Callable[[], object]) -> None:
+        self._stream, self._give_back, self._open = stream, give_back, True
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._stream.close()
+        finally:
+            self._give_back()
 
 
 class AsyncGate(httpx.AsyncBaseTransport):
@@ -194,6 +264,13 @@ class _Outcome:
         if self.response is not None:
             return self.response
         raise self._error or httpx.RequestError("the request was not sent")
+
+
+def lanes(base_url: str, connections: int) -> Lanes:
+    """Make what carries requests of threads, by httpx's own transports."""
+    # Certificates are read once, and not for each lane.
+    verify = httpx.create_ssl_context()
+    return Lanes(partial(httpx.HTTPTransport, verify=verify, **carriage(base_url, connections)), connections)
 
 
 def carriage(base_url: str, connections: int) -> dict[str, Any]:

@@ -11,14 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from threading import Thread
+from threading import Barrier, Lock, Thread
 from typing import Any
 
+import httpx
 import pytest
 from server import Reply, ScriptedServer
 from table import CALLS, KEY
 
 from cio_facade import CustomerIO, messages
+from cio_facade.transport import Lanes
 
 SILENT = Reply(hold=True)
 _PRELUDE = """
@@ -159,6 +161,84 @@ def test_many_threads_share_a_client() -> None:
         ids = [call["messageId"] for call in server.calls]
         assert sorted(ids) == sorted(receipt.message_id for receipt in receipts)
         assert len(set(ids)) == 400
+
+
+class _Alone(httpx.BaseTransport):
+    """A transport that no second request may enter before the answer to the first is closed."""
+
+    def __init__(self, under_way: Callable[[], object]) -> None:
+        self.busy = Lock()
+        self.closed = False
+        self._under_way = under_way
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert self.busy.acquire(blocking=False), "two requests in one lane"
+        self._under_way()
+        if request.url.path == "/down":
+            self.busy.release()
+            raise httpx.ConnectError("down")
+        return httpx.Response(200, stream=_Body(self.busy))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, busy: Lock) -> None:
+        self._busy = busy
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"{}"
+
+    def close(self) -> None:
+        self._busy.release()
+
+
+def _two_lanes(under_way: Callable[[], object] = lambda: None) -> tuple[Lanes, list[_Alone]]:
+    made: list[_Alone] = []
+
+    def make() -> _Alone:
+        made.append(_Alone(under_way))
+        return made[-1]
+
+    return Lanes(make, 2), made
+
+
+def test_no_two_threads_are_ever_in_one_pool_of_connections() -> None:
+    both = Barrier(2)  # each request waits until another is under way
+    lanes, made = _two_lanes(lambda: both.wait(10))
+    with httpx.Client(transport=lanes, base_url="http://server") as client, ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda _: client.get("/up").content, range(400))) == [b"{}"] * 400
+    assert [lane.closed for lane in made] == [True, True]
+
+
+def test_requests_one_after_another_keep_to_one_connection() -> None:
+    lanes, made = _two_lanes()
+    with httpx.Client(transport=lanes, base_url="http://server") as client:
+        client.get("/up")
+        with pytest.raises(httpx.ConnectError):
+            client.get("/down")
+        client.get("/up")
+    assert len(made) == 1
+
+
+def test_a_lane_is_free_again_when_its_answer_is_closed_and_only_once() -> None:
+    lanes, _ = _two_lanes()
+
+    def get() -> httpx.Response:
+        return lanes.handle_request(httpx.Request("GET", "http://server/up", extensions={"timeout": {"pool": 0}}))
+
+    first, second = get(), get()
+    with pytest.raises(httpx.PoolTimeout):
+        get()
+    assert isinstance(first.stream, httpx.SyncByteStream)
+    first.stream.close()
+    first.stream.close()
+    third = get()
+    with pytest.raises(httpx.PoolTimeout):
+        get()
+    second.close()
+    third.close()
 
 
 def test_streams_in_several_threads_share_a_client() -> None:
