@@ -5,7 +5,9 @@ from typing import Any
 
 from scripts.importer.document import COMPONENT, MARK, Json, is_array, is_object, reference_to, referred, schemas_of
 
-WHOLE_TOPICS = ("servers", "security", "x-limits", "paths")
+LIMITS = "x-limits"
+
+WHOLE_TOPICS = ("servers", "security", LIMITS, "paths")
 """Parts of a document that one file states as a whole."""
 
 
@@ -28,7 +30,8 @@ def combine(documents: Sequence[Json]) -> Json:
     The vendor keeps families of events in files of their own. A file that has any event of a family is taken to have
     all of them; the events of that family in older files go.
     """
-    found: Json = {**documents[0]}
+    # Other parts, such as webhooks, have no place in the canonical form.
+    found: Json = {key: documents[0][key] for key in ("openapi", "info", "tags") if key in documents[0]}
     spoken: set[str] = set()
     components: dict[str, dict[str, Any]] = {}
     for number, document in enumerate(documents):

@@ -50,8 +50,10 @@ def batchable(document: Json) -> Json:
             items = resolve(document, member).get("items") if is_object(member) else None
             if is_object(items):
                 alternatives = [items, *resolve(document, items).get("anyOf", ())]
-                taken |= {called for part in alternatives if (called := referred(part)) and called != name}
-    marked = {name: {**schemas[name], "x-batchable": True} for name in names if name in taken}
+                called = {part for part in map(referred, alternatives) if part and part in schemas and part != name}
+                # Where it takes one call, what it takes besides are calls too, even if they have no path of their own.
+                taken |= called if called & {*names} else set()
+    marked = {name: {**schemas[name], "x-batchable": True} for name in sorted(taken)}
     if not marked:
         return document
     return {**document, "components": {**document["components"], "schemas": {**schemas, **marked}}}

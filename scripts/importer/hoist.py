@@ -92,6 +92,9 @@ class _Place:
         return referred(self.known) or ""
 
 
+UNREAD = ("headers", "links")
+"""Parts of answers that no generated client reads."""
+
 PHRASES = {str(status.value): status.phrase for status in HTTPStatus}
 
 See = Callable[[Json, _Place], Json]
@@ -165,7 +168,7 @@ class _Hoister:
         return {**self._source, "paths": paths}
 
     def _operation(self, operation: Json, known: Json, name: str, see: See) -> Json:
-        found = dict(operation)
+        found = {key: value for key, value in operation.items() if key != "callbacks"}
         if tags := known.get("tags") or self._only_tags or operation.get("tags"):
             found["tags"] = tags
         if "requestBody" in operation:
@@ -198,7 +201,7 @@ class _Hoister:
     def _response(self, status: str, response: Json, known: Json | None, owner: str, see: See) -> Json:
         here, there = self._both(response, known)
         place = _Place(owner, "Response" + ("" if status == "200" else pascal(status)), None)
-        found = self._content(here, there, place, see)
+        found = {key: part for key, part in self._content(here, there, place, see).items() if key not in UNREAD}
         key = str(response.get("$ref", "")).rpartition("/")[2]
         return self._component("responses", here, found, known, PHRASES.get(key, key))
 
@@ -396,5 +399,7 @@ def _without_null(schema: Json) -> Json | None:
 
 
 def _known_without_null(known: Json | None) -> Json | None:
+    if known and "$ref" in known:
+        return known
     alternatives = (known or {}).get("anyOf", [])
     return next((part for part in alternatives if part.get("type") != "null"), None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scripts.importer.changes import Change, changes
-from scripts.importer.combine import topics
+from scripts.importer.combine import LIMITS, topics
 from scripts.importer.document import MARK, Json, SourceError, schemas_of
 from scripts.importer.fidelity import Loss, Rule, compare
 from scripts.importer.finish import finish, ordered
@@ -16,6 +16,7 @@ from scripts.importer.pipeline import normal, united
 from scripts.importer.prose import Prose
 from scripts.importer.prune import prune
 from scripts.importer.reading import Reading
+from scripts.importer.references import check_references
 from scripts.importer.tidy import tidy
 
 Fact = TypeVar("Fact")
@@ -83,7 +84,7 @@ class Import:
     kept : frozenset of Change
         Those of them that were not made: what the files no longer have is still in the document.
     unspoken : tuple of str
-        What the files do not speak of, such as ``events.email``: it stays as it was.
+        What the files do not speak of, such as ``events.email`` or ``x-limits.callBytes``: it stays as it was.
     undescribed : tuple of str
         What has no description of ours yet.
     needless : tuple of Action
@@ -127,17 +128,17 @@ def import_documents(documents: Mapping[str, Json], committed: Json, facts: Fact
     kept = keep_everything(new, before)
     gone = keep_unspoken(new, before)
     # The document to be written must take every correction; the other one only says what the files are silent about.
-    spec = _completed(gone if pruned else kept, before, facts, strict=True)
+    spec = _checked(_completed(gone if pruned else kept, before, facts, strict=True), before)
     alone = spec if pruned else _completed(gone, before, facts, strict=False)
     found, made = frozenset(changes(committed, alone)), frozenset(changes(committed, spec))
     return Import(
         spec=spec,
         changes=tuple(sorted(found | made)),
         kept=found - made,
-        unspoken=tuple(sorted(topics(before) - topics(new))),
+        unspoken=tuple(sorted((topics(before) - topics(new) - {LIMITS}) | _unread_limits(new, before, facts.reading))),
         undescribed=tuple(facts.prose.missing(spec)) if facts.prose else (),
         fidelity=dict(_fidelity(documents, read, new, spec)),
-        needless=() if _is_ours(documents.values()) else tuple(_needless(new, facts.overlay)),
+        needless=() if _is_ours(documents.values()) else tuple(facts.overlay.idle(new) if facts.overlay else ()),
     )
 
 
@@ -202,30 +203,42 @@ def _refuse_another_api(names: str, new: Json, committed: Json) -> None:
 
 def _completed(document: Json, before: Json, facts: Facts, *, strict: bool) -> Json:
     found = document
-    for action in facts.overlay.actions if facts.overlay else ():
+    if facts.overlay:
         try:
-            found = action.apply(found)
-        except SourceError:
-            if strict:
-                raise
+            found = facts.overlay.apply(document, strict=strict)
+        except SourceError as error:
+            raise SourceError(f"overlay.yaml: {error}") from error
     found = finish(prune(in_order(found, before)))
     return ordered(facts.prose.describe(found)) if facts.prose else found
+
+
+def _checked(spec: Json, before: Json) -> Json:
+    """Return what is to be written, unless the next import or generation could not take it.
+
+    Raises
+    ------
+    SourceError
+        A reference leads nowhere, or a server has no region although the servers so far have one.
+    """
+    check_references(spec)
+    if all("x-region" in server for server in before.get("servers", [{}])):
+        for server in spec.get("servers", []):
+            if "x-region" not in server:
+                raise SourceError(f"servers: {server.get('url')} has no region: name it in overlay.yaml (x-region)")
+    return spec
+
+
+def _unread_limits(new: Json, before: Json, reading: Reading | None) -> set[str]:
+    """Return the limits that a sentence used to state, and that no sentence of the files does."""
+    stated = {name for limit in (reading.limits if reading else ()) for name in limit.pattern.groupindex}
+    first = {name.partition("__")[0] for name in stated}
+    return {
+        f"x-limits.{name}"
+        for name in first
+        if name in before.get("x-limits", {}) and name not in new.get("x-limits", {})
+    }
 
 
 def _is_ours(documents: Iterable[Json]) -> bool:
     """Tell whether a document is canonical already: it has taken every correction."""
     return any(MARK in schema for document in documents for schema in schemas_of(document).values())
-
-
-def _needless(new: Json, overlay: Overlay | None) -> Iterable[Action]:
-    """Return the corrections that what the files say needs no longer."""
-    found = new
-    for action in overlay.actions if overlay else ():
-        try:
-            changed = action.apply(found)
-        except SourceError:
-            # It concerns something that these files do not speak of.
-            continue
-        if changed is found:
-            yield action
-        found = changed

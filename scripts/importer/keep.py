@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from scripts.importer.combine import WHOLE_TOPICS, topics
-from scripts.importer.document import MARK, Json, is_array, is_object, resolve, schemas_of
+from scripts.importer.document import MARK, Json, is_array, is_object, operations, resolve, schemas_of
 from scripts.importer.values import text_of
 
 
@@ -20,6 +20,9 @@ def keep_unspoken(document: Json, committed: Json) -> Json:
     for topic in WHOLE_TOPICS:
         if topic in committed and topic not in spoken:
             found[topic] = committed[topic]
+    if "x-limits" in committed:
+        # A sentence that is not found states nothing: it does not lift a limit.
+        found["x-limits"] = _deep(document.get("x-limits", {}), committed["x-limits"])
     components: dict[str, Json] = {
         kind: committed.get("components", {}).get(kind, {}) | document.get("components", {}).get(kind, {})
         for kind in {**committed.get("components", {}), **document.get("components", {})}
@@ -38,7 +41,14 @@ def keep_everything(document: Json, committed: Json) -> Json:
     found: Json = {**committed, **document}
     if "paths" in committed:
         both = partial(_operation, document, committed)
-        found["paths"] = _united(document.get("paths", {}), committed["paths"], partial(_united, both=both))
+        ids = {operation.get("operationId") for _, _, operation in operations(document)} - {None}
+        # An operation that has moved is not kept in its old place too.
+        old = {
+            path: item
+            for path, item in committed["paths"].items()
+            if path in document.get("paths", {}) or not ids & {*_ids(item)}
+        }
+        found["paths"] = _united(document.get("paths", {}), old, partial(_united, both=both))
     if "x-limits" in committed:
         found["x-limits"] = _deep(document.get("x-limits", {}), committed["x-limits"])
     for key, identity in (("servers", "url"), ("tags", "name")):
@@ -88,6 +98,10 @@ def _text(value: Any) -> str:
     if is_object(value):
         return json.dumps({key: _text(part) for key, part in value.items()}, sort_keys=True)
     return text_of(value)
+
+
+def _ids(item: Json) -> list[Any]:
+    return [operation.get("operationId") for operation in item.values() if is_object(operation)]
 
 
 def _operation(document: Json, committed: Json, new: Any, old: Any) -> Any:

@@ -96,8 +96,15 @@ class Overlay:
             raise SourceError("actions: must be an array of at least one")
         return cls(tuple(_action(number, action) for number, action in enumerate(actions, 1)))
 
-    def apply(self, document: Json) -> Json:
+    def apply(self, document: Json, *, strict: bool = True) -> Json:
         """Return a document to which every action was applied, one after the other.
+
+        Parameters
+        ----------
+        document : dict
+            Stays as it is.
+        strict : bool
+            Whether an action that cannot be applied fails, rather than being passed over.
 
         Raises
         ------
@@ -105,14 +112,24 @@ class Overlay:
             An action matches nothing, or does not fit what it matches.
         """
         for action in self.actions:
-            document = action.apply(document)
+            try:
+                document = action.apply(document)
+            except SourceError:
+                if strict:
+                    raise
         return document
 
     def idle(self, document: Json) -> list[Action]:
-        """Return the actions that change nothing when all are applied: the document states those facts itself."""
+        """Return the actions that change nothing when all are applied: the document states those facts itself.
+
+        One that does not apply to the document is passed over.
+        """
         found: list[Action] = []
         for action in self.actions:
-            changed = action.apply(document)
+            try:
+                changed = action.apply(document)
+            except SourceError:
+                continue
             if changed is document:
                 found.append(action)
             document = changed

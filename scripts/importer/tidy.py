@@ -136,6 +136,9 @@ def _repaired(node: Json, kind: str) -> Json:
     """Mend an object whose parts are sound already."""
     if kind in _SCHEMAS:
         return _schema(node, typed=kind != "alternative")
+    if kind == "server" and "url" in node:
+        # Paths begin with a slash.
+        return node | {"url": _address(node)}
     if kind == "response" and "$ref" not in node:
         return {"description": "", **node}
     if kind == "operation" and "responses" in node:
@@ -342,7 +345,7 @@ def _operations_alone(document: Json, item: Json) -> Json:
     operations = {method: item[method] for method in METHODS if is_object(item.get(method))}
     if not operations:
         return item
-    shared, roots = item.get("parameters", []), {server.get("url") for server in document.get("servers", [])}
+    shared, roots = item.get("parameters", []), set(map(_address, document.get("servers", [])))
     found = {key: value for key, value in item.items() if key not in ("parameters", "servers")}
     for method, operation in operations.items():
         own = operation.get("parameters", [])
@@ -352,9 +355,13 @@ def _operations_alone(document: Json, item: Json) -> Json:
         found[method] = {key: value for key, value in operation.items() if key not in ("parameters", "servers")}
         if parameters:
             found[method]["parameters"] = parameters
-        if not {server.get("url") for server in servers} <= roots:
+        if not set(map(_address, servers)) <= roots:
             found[method]["servers"] = servers
     return found
+
+
+def _address(server: Json) -> str:
+    return str(server.get("url", "")).rstrip("/")
 
 
 def _place(document: Json, parameter: Json) -> tuple[Any, Any]:
@@ -397,16 +404,18 @@ def _with_common_security(document: Json) -> Json:
         for method, operation in item.items()
         if method in METHODS
     ]
-    common = document.get("security")
-    if common is None:
-        needs = _distinct(security for security in stated if security != [])
-        if len(needs) != 1 or needs[0] is None:
+    common, root = document.get("security"), "security" in document
+    if not root:
+        needs = _distinct(security for security in stated if security)
+        if len(needs) != 1:
             return document
         common = needs[0]
 
     def without(operation: Json) -> Json:
-        same = operation.get("security") == common
-        return {key: value for key, value in operation.items() if not (same and key == "security")}
+        # What says nothing where nothing is said for all needs no key.
+        security = operation.get("security", common if root else [])
+        rest = {key: value for key, value in operation.items() if key != "security"}
+        return rest if security == common else {**rest, "security": security}
 
     return _with_operations(document, without) | {"security": common}
 

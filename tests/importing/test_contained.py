@@ -173,3 +173,8 @@ def test_a_body_that_is_part_of_a_component_is_no_call():
     part = {"content": {"application/json": {"schema": ref("Sail/properties/wind")}}}
     source["paths"]["/wind"] = {"post": {"requestBody": part}}
     assert not any("x-batchable" in schema for schema in found_in(source).values())
+
+
+def test_a_call_that_travels_in_a_batch_only_is_one_too():
+    source = document({"Sail": SAIL, "Batch": batch({"anyOf": [ref("Sail"), ref("Anchor")]})}, Anchor=call("anchor"))
+    assert [name for name, schema in found_in(source).items() if schema.get("x-batchable")] == ["Sail", "Anchor"]

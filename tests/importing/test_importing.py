@@ -423,3 +423,59 @@ def test_an_unsound_reading_is_refused_by_name(tmp_path, text):
     (tmp_path / "reading.yaml").write_text(text, "utf-8")
     with pytest.raises(SourceError, match=r"reading\.yaml: [^\n]+$"):
         Facts.read(tmp_path)
+
+
+# What is written must be sound
+
+
+def test_parts_that_the_canonical_form_does_not_have_are_left_out():
+    hook = {"gone": {"post": {"requestBody": media({"$ref": "#/components/schemas/Note"})}}}
+    found = run(vendor(webhooks=hook, schemas={"Note": thing(text=TEXT)}))
+    assert found.spec.keys() == {"openapi", "info", "paths", "components"}
+    assert found.spec["components"]["schemas"].keys() == {"Build"}
+
+
+def test_callbacks_and_what_no_client_reads_of_an_answer_are_left_out():
+    source = vendor(schemas={"Note": thing(text=TEXT)})
+    post = source["paths"]["/boats"]["post"]
+    noted = {"schema": {"$ref": "#/components/schemas/Note"}}
+    post["responses"]["200"]["headers"] = {"X-Note": noted}
+    post["callbacks"] = {"done": {"{$url}": {"post": {"requestBody": {"content": {"application/json": noted}}}}}}
+    spec = run(source).spec
+    assert spec["paths"]["/boats"]["post"].keys() == {"operationId", "requestBody", "responses"}
+    assert "headers" not in spec["paths"]["/boats"]["post"]["responses"]["200"]
+    assert run(source, committed=spec).changes == ()
+
+
+def test_an_operation_that_has_moved_is_not_kept_in_its_old_place():
+    spec = run(vendor(), vendor()).spec
+    both = vendor(path="/v2/boats")
+    both["paths"]["/ping"] = {"get": {"operationId": "ping", "responses": {"200": {"description": ""}}}}
+    spec["paths"]["/ping"] = both["paths"]["/ping"]
+    found = run(both, committed=spec)
+    assert found.spec["paths"].keys() == {"/v2/boats", "/ping"}
+    assert found.kept == frozenset()
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_sentence_that_is_not_found_lifts_no_limit(pruned):
+    facts = Facts(READING)
+    spec = run(vendor(text="Take at most 5 sailors."), facts=facts).spec
+    found = run(vendor(text="Five sailors will do."), committed=spec, facts=facts, pruned=pruned)
+    assert found.spec["x-limits"] == {"crew": 5}
+    assert found.changes == ()
+    assert found.unspoken == ("x-limits.crew",)
+
+
+def test_a_server_without_a_region_is_refused_where_the_others_have_one():
+    servers = [{"url": "https://boats.test", "x-region": "sea"}]
+    spec = run(vendor(servers=servers)).spec
+    with pytest.raises(SourceError, match=r"^servers: https://lakes.test has no region: name it in overlay.yaml"):
+        run(vendor(servers=[*servers, {"url": "https://lakes.test"}]), committed=spec)
+
+
+def test_a_choice_that_may_be_null_from_now_on_keeps_its_name():
+    rig = {"type": "string", "enum": ["ketch", "sloop"]}
+    spec = run(vendor(thing(rig=rig))).spec
+    found = run(vendor(thing(rig={**rig, "nullable": True})), committed=spec)
+    assert found.spec["components"]["schemas"].keys() == spec["components"]["schemas"].keys() == {"Build", "BuildRig"}

@@ -297,7 +297,15 @@ def test_security_is_said_once_and_open_operations_stay_open():
     assert tidy(found) == found
 
 
-def test_security_stays_with_the_operations_when_one_says_nothing_of_it():
+def test_an_operation_that_says_nothing_of_security_needs_no_key_where_the_root_says_nothing_either():
     source = document(paths={"/boats": {"get": {"security": [{"key": []}]}, "put": {}}})
-    assert tidy(source)["paths"] == source["paths"]
-    assert "security" not in tidy(source)
+    found = tidy(source)
+    assert found["security"] == [{"key": []}]
+    assert found["paths"] == {"/boats": {"get": {}, "put": {"security": []}}}
+
+
+def test_an_address_ends_without_a_slash():
+    get = {"servers": [{"url": "https://boats.test/v1"}]}
+    found = tidy(document(servers=[{"url": "https://boats.test/v1/"}], paths={"/boats": {"get": get}}))
+    assert found["servers"] == [{"url": "https://boats.test/v1"}]
+    assert "servers" not in found["paths"]["/boats"]["get"]
