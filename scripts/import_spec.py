@@ -26,15 +26,25 @@ FACTS = ROOT / "scripts" / "importer" / "facts"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
     options = _options().parse_args(arguments)
-    out: Path = options.out or options.spec
     try:
-        documents = {str(path): _read(path) for path in options.files}
-        committed = _read(options.spec) if options.spec.exists() else {}
-        facts = Facts.read(options.facts or FACTS / options.spec.stem)
-        found = import_documents(documents, committed, facts, pruned=options.prune)
+        return _run(options)
     except SourceError as error:
-        print(error, file=sys.stderr)
-        return 1
+        problem = str(error)
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except RecursionError:
+        problem = f"{', '.join(map(str, options.files))}: schemas in schemas, more of them than can be followed"
+    print(problem, file=sys.stderr)
+    return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    out: Path = options.out or options.spec
+    _check_place(out)
+    changelog = _text(options.changelog) if options.changelog else ""
+    documents = {str(path): _read(path) for path in options.files}
+    committed = _read(options.spec) if options.spec.exists() else {}
+    found = import_documents(documents, committed, _facts(options), pruned=options.prune)
     if options.json:
         print(json.dumps(account.as_json(found), indent=2, ensure_ascii=False))
     else:
@@ -45,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         return account.exit_code(found)
     if options.changelog:
-        _write(options.changelog, with_report(options.changelog.read_text("utf-8"), account.entry(found)))
+        _write(options.changelog, with_report(changelog, account.entry(found)))
     if _write(out, json.dumps(found.spec, indent=2, ensure_ascii=False) + "\n"):
         print(f"{out}: written", file=sys.stderr)
     return 0
@@ -71,16 +81,42 @@ def _read(path: Path) -> Json:
         raise SourceError(f"{path}: {error}") from error
 
 
+def _facts(options: argparse.Namespace) -> Facts:
+    folder: Path = options.facts or FACTS / options.spec.stem
+    # Most APIs need none, so that only a folder that was asked for must be there.
+    if options.facts and not folder.is_dir():
+        raise SourceError(f"{folder}: is no folder")
+    return Facts.read(folder)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: is not UTF-8") from error
+
+
+def _check_place(path: Path) -> None:
+    """Refuse early a place where nothing can be written."""
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path}: is no regular file")
+    if not path.parent.is_dir():
+        raise SourceError(f"{path}: cannot be written: {path.parent} is no folder")
+
+
 def _write(path: Path, text: str) -> bool:
     """Write a file in one step, unless it says so already; return whether it was written."""
-    if path.exists() and path.read_text("utf-8") == text:
+    if path.exists() and path.read_bytes() == text.encode():
         return False
     # Only within a file system is a rename one step.
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as new:
-        new.write(text)
-    written = Path(new.name)
-    written.chmod(path.stat().st_mode if path.exists() else 0o644)
-    written.replace(path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
+        written = Path(new.name)
+    try:
+        written.write_text(text, "utf-8")
+        written.chmod(path.stat().st_mode if path.exists() else 0o644)
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
     return True
 
 

@@ -1,39 +1,43 @@
 """What there is to say of an import: its changes, and what is left for people to do."""
 
-from collections.abc import Iterable
-
-from scripts.importer import report
 from scripts.importer.document import Json
-from scripts.importer.importing import Import
-from scripts.importer.report import Section
+from scripts.importer.importing import Faithfulness, Import
+from scripts.importer.report import EXIT_CODES, Section, code, listed, render, sections, verdict
 
 
 def text(found: Import) -> str:
     """Return the report for people, as Markdown."""
     notes = (
-        *(
-            Section(f"Otherwise than in {name}, for a stated reason", tuple(map(str, faith.otherwise)))
-            for name, faith in found.fidelity.items()
-        ),
-        Section("Not described yet", _code(found.undescribed)),
-        Section("Not in these files, and left as it was", _code(found.unspoken)),
+        Section("Named in the text, without a schema", tuple(map(code, found.unmet))),
+        Section("Not described yet", tuple(map(code, found.undescribed))),
+        Section("Not in these files, and left as it was", tuple(map(code, found.unspoken))),
         Section("Corrections that the files no longer need", tuple(map(str, found.needless))),
+        Section("Fidelity", tuple(_faith(name, faith) for name, faith in found.fidelity.items())),
     )
     said = [part for part in notes if part.lines]
-    changes = report.text(found.changes, kept=found.kept)
-    return f"{changes}\n{report.render(said)}" if said else changes
+    changes = render(sections(found.changes, kept=found.kept))
+    return f"{changes}\n{render(said)}" if said else changes
+
+
+def _faith(name: str, faith: Faithfulness) -> str:
+    said = (
+        f"{code(name)}: {faith.compared.get('members', 0)} members in {faith.compared.get('operations', 0)} operations"
+    )
+    events = f" and {faith.compared['events']} events" if faith.compared.get("events") else ""
+    otherwise = f", {len(faith.otherwise)} facts otherwise for reasons in overlay.yaml" if faith.otherwise else ""
+    return f"{said}{events} compared, {len(faith.lost) or 'nothing'} lost{otherwise}"
 
 
 def entry(found: Import) -> str:
     """Return what was changed for callers, as lists for the changelog; empty when nothing was."""
-    made = report.sections([change for change in found.changes if change not in found.kept])
-    return report.render(made).replace("### ", "#### ") if made else ""
+    made = sections([change for change in found.changes if change not in found.kept])
+    return render(made).replace("### ", "#### ") if made else ""
 
 
 def as_json(found: Import) -> Json:
     """Return the report for programs."""
     return {
-        **report.as_json(found.changes, kept=found.kept),
+        **listed(found.changes, kept=found.kept),
         "fidelity": {
             name: {
                 "lost": [str(loss) for loss in faith.lost],
@@ -44,6 +48,7 @@ def as_json(found: Import) -> Json:
             }
             for name, faith in found.fidelity.items()
         },
+        "unmet": list(found.unmet),
         "undescribed": list(found.undescribed),
         "unspoken": list(found.unspoken),
         "needless": [str(action) for action in found.needless],
@@ -57,8 +62,4 @@ def lost(found: Import) -> list[str]:
 
 def exit_code(found: Import) -> int:
     """Return the exit code of ``--check``."""
-    return report.exit_code(found.changes)
-
-
-def _code(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"`{name}`" for name in names)
+    return EXIT_CODES[verdict(found.changes)]

@@ -1,7 +1,7 @@
 """What callers know of a document: what they call its parts, and whether they send or read them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from scripts.importer.comparable import comparable, in_json
 from scripts.importer.document import COMPONENT, MARK, Json, is_array, is_object, operations, resolve, schemas_of
 from scripts.importer.rules import READ, SENT
 
-__all__ = ["Endpoint", "Side", "python_name", "references", "values_of"]
+__all__ = ["Endpoint", "Side", "python_name", "python_names", "references", "values_of"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ class Side:
         What callers write for each component: ``ecommerce.OrderCompleted``.
     uses : dict of set
         Whether callers send or read each component. What nothing uses counts as sent.
+    takers : dict of set
+        The endpoints that take a component as their body.
+    batched : set
+        The components that are calls in a batch.
     """
 
     def __init__(self, document: Json) -> None:
@@ -57,8 +61,14 @@ class Side:
         for name, family in events.items():
             for part in {name} | self._reached(self.schemas[name]):
                 families[part].add(family)
-        self._inputs = [schema for each in self.endpoints.values() for schema, _ in each.inputs.values()]
-        inputs = self._reached(self._inputs)
+        inputs = self._reached([schema for each in self.endpoints.values() for schema, _ in each.inputs.values()])
+        self.takers: dict[str, set[str]] = defaultdict(set)
+        for label, each in self.endpoints.items():
+            for schema, _ in each.inputs.values():
+                if "$ref" in schema:
+                    self.takers[str(schema["$ref"]).removeprefix(COMPONENT)].add(label)
+        self.batched = {name for name, schema in self.schemas.items() if schema.get("x-batchable")}
+        self.batched |= {item for name in self.takers for item in self._items(name) if item in self.schemas}
         answers = self._reached([list(each.answers.values()) for each in self.endpoints.values()])
         self.names: dict[str, str] = {}
         self.uses: dict[str, set[str]] = {}
@@ -87,9 +97,13 @@ class Side:
             return "event"
         if "enum" in schema:
             return "enum"
-        if {"$ref": COMPONENT + name} in self._inputs:
+        if name in self.takers or name in self.batched:
             return "call"
         return "type" if "properties" in schema or "anyOf" in schema else None
+
+    def is_importable(self, name: str) -> bool:
+        """Tell whether there is a class or an enum that callers may import."""
+        return "properties" in self.schemas[name] or "enum" in self.schemas[name]
 
     def classless(self, schema: Json) -> Json:
         """Follow a reference to what has no class in Python: an enum, a mapping, a scalar."""
@@ -120,6 +134,30 @@ class Side:
             return f"mapping of {self.text(values)}"
         plain = " or ".join(name) if is_array(name) else str(name)
         return f"{plain} ({schema['format']})" if "format" in schema else plain
+
+    def places(self) -> dict[tuple[str, str], set[str]]:
+        """Return which components each member, input and answer refers to; under no name, what is beside members."""
+        trees: dict[tuple[str, str], Any] = {}
+        for name, schema in self.schemas.items():
+            trees[name, ""] = {key: value for key, value in schema.items() if key != "properties"}
+            trees |= {(name, key): member for key, member in schema.get("properties", {}).items()}
+        for name, endpoint in self.endpoints.items():
+            trees |= {(name, label): schema for label, (schema, _) in endpoint.inputs.items()}
+            trees |= {(name, status): schema for status, schema in endpoint.answers.items()}
+        return {place: {name for _, name in references(tree)} for place, tree in trees.items()}
+
+    def items(self, member: Json) -> list[str]:
+        """Return the components that a list takes as its items."""
+        items = member.get("items")
+        alternatives = [items, *items.get("anyOf", ())] if is_object(items) else []
+        return [str(each["$ref"]).removeprefix(COMPONENT) for each in alternatives if "$ref" in each]
+
+    def _items(self, name: str) -> Iterator[str]:
+        """Yield what the lists of a body take, of lists that take some call which has an endpoint too."""
+        for member in self.schemas.get(name, {}).get("properties", {}).values():
+            found = self.items(member)
+            if any(item in self.takers or item in self.batched for item in found if item != name):
+                yield from found
 
     def _reached(self, tree: Any) -> set[str]:
         """Return the components that a tree refers to, and those that they refer to."""
@@ -156,6 +194,22 @@ def python_name(key: str) -> str:
     return PythonIdentifier(key, FIELD_PREFIX)
 
 
+def python_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return what each member of a class is called in Python: where two would be called the same, as in JSON.
+
+    >>> python_names(["orderId", "orderID", "total"])
+    {'orderID': 'orderID', 'orderId': 'orderId', 'total': 'total'}
+    """
+    found: dict[str, str] = {}
+    for key in sorted(keys):
+        called = python_name(key)
+        alike = [other for other, name in found.items() if name == called]
+        found[key] = called
+        for each in [*alike, key] if alike else ():
+            found[each] = PythonIdentifier(each, FIELD_PREFIX, skip_snake_case=True)
+    return found
+
+
 def _endpoint(document: Json, path: str, operation: Json) -> Endpoint:
     inputs: dict[str, tuple[Json, bool]] = {}
     # An operation's own parameters come after those of its path, which they replace.
@@ -179,4 +233,5 @@ def _endpoint(document: Json, path: str, operation: Json) -> Endpoint:
 
 
 def _of_media(label: str, media: str) -> str:
-    return label if media == "application/json" else f"{label} {media}"
+    essence = media.partition(";")[0].strip().lower()  # parameters such as a charset make no other type
+    return label if essence == "application/json" else f"{label} {essence}"

@@ -1,12 +1,12 @@
 """What differs between two canonical documents, in the words of those who call the Python library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.importer.callers import Side
-from scripts.importer.comparable import in_json, or_none
+from scripts.importer.comparable import comparable, in_json, or_none
 from scripts.importer.component_changes import component_changes
-from scripts.importer.document import Json, is_object
+from scripts.importer.document import METHODS, Json, is_object
 from scripts.importer.endpoint_changes import endpoint_changes
 from scripts.importer.renames import renames
 from scripts.importer.rules import Change, change_of
@@ -17,10 +17,11 @@ __all__ = ["Change", "changes"]
 def changes(before: Json, after: Json) -> tuple[Change, ...]:
     """Return every difference that a caller can notice between two canonical documents, by name.
 
-    Texts are no difference, nor is the order of names and sets. A component that is new or gone shows in the types of
-    its uses and has no entry of its own.
+    Texts are no difference, nor is the order of names and sets. A class that is new shows in the types of its uses and
+    has no entry of its own. One that is gone has, since callers may import it, unless all its uses are gone as well.
     """
-    old, new = Side(before), Side(after)
+    after = _with_schemes_of(before, after)
+    old, new = Side(_with_schemes_of(after, before)), Side(after)
     names = renames(old, new)
     old_renamed = old.renamed(names)
     found = [
@@ -82,7 +83,7 @@ def _limits_of(document: Json) -> dict[str, Any]:
 
 def _security(before: Json, after: Json) -> Iterator[Change]:
     """Compare the ways to send a key."""
-    old, new = (document.get("components", {}).get("securitySchemes", {}) for document in (before, after))
+    old, new = _schemes(before), _schemes(after)
     ways, now = ({" with ".join(sorted(way)) for way in document.get("security", ())} for document in (before, after))
     added = "security added" if ways else "security now needed"
     for name in old.keys() - new.keys():
@@ -102,6 +103,45 @@ def _security(before: Json, after: Json) -> Iterator[Change]:
     for way in ways ^ now:
         if not gone_or_new & {*way.split(" with ")}:
             yield change_of("security removed" if way in ways else added, way)
+
+
+def _with_schemes_of(known: Json, document: Json) -> Json:
+    """Return the document with each security scheme under the name of an equal one: callers do not see their names."""
+    names = {_kind_of(scheme): name for name, scheme in _schemes(known).items()}
+    renames = {
+        name: names[_kind_of(scheme)]
+        for name, scheme in _schemes(document).items()
+        if name not in _schemes(known) and _kind_of(scheme) in names
+    }
+    if not renames:
+        return document
+    found = _with_ways(document, renames)
+    found["paths"] = {
+        path: {key: _with_ways(each, renames) if key in METHODS else each for key, each in item.items()}
+        for path, item in document.get("paths", {}).items()
+    }
+    schemes = {renames.get(name, name): scheme for name, scheme in _schemes(document).items()}
+    # What both documents call the same is as each says.
+    schemes |= {name: _schemes(document)[name] for name in schemes.keys() & _schemes(document).keys()}
+    found["components"] = {**document["components"], "securitySchemes": schemes}
+    return found
+
+
+def _with_ways(node: Json, renames: Mapping[str, str]) -> Json:
+    if "security" not in node:
+        return dict(node)
+    ways = [{renames.get(name, name): scopes for name, scopes in way.items()} for way in node["security"]]
+    return {**node, "security": [way for index, way in enumerate(ways) if way not in ways[:index]]}
+
+
+def _schemes(document: Json) -> Json:
+    found: Json = document.get("components", {}).get("securitySchemes", {})
+    return found
+
+
+def _kind_of(scheme: Json) -> str:
+    """Return what tells one way to send a key from others; which keys it takes is compared for itself."""
+    return in_json({key: value for key, value in comparable(scheme, {}).items() if key != "x-key-pattern"})
 
 
 def _scheme(scheme: Json) -> str:

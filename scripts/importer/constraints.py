@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import product
 from math import prod
 
-from scripts.importer.document import Json, SourceError, is_object
+from scripts.importer.document import Json, SourceError, is_object, resolve
 from scripts.importer.keywords import ImpossibleError, both_keywords
 from scripts.importer.values import text_of
 
@@ -27,6 +27,13 @@ def constraints_of(schema: Json) -> list[Json]:
     """Return the alternatives that stand beside an object's members, empty when ``anyOf`` means something else."""
     alternatives: list[Json] = schema.get("anyOf", [])
     return alternatives if all(is_constraint(alternative) for alternative in alternatives) else []
+
+
+def constants_of(document: Json, schema: Json) -> frozenset[tuple[str, str]]:
+    """Return the members that have one value, with the value as text: they tell an alternative from others."""
+    members = resolve(document, schema).get("properties", {})
+    read = {name: resolve(document, member) for name, member in members.items() if is_object(member)}
+    return frozenset((name, text_of(member["const"])) for name, member in read.items() if "const" in member)
 
 
 def united(constraints: Iterable[Json]) -> Json | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from scripts.importer.bodies import calls
-from scripts.importer.constraints import constraints_of, is_constraint
+from scripts.importer.constraints import constants_of, constraints_of, is_constraint
 from scripts.importer.document import (
     Json,
     is_object,
@@ -14,7 +14,6 @@ from scripts.importer.document import (
     with_parts,
     with_schemas,
 )
-from scripts.importer.values import text_of
 
 
 def contained(document: Json) -> Json:
@@ -60,14 +59,8 @@ def batchable(document: Json) -> Json:
 
 
 def _is_lesser(document: Json, part: Json, call: Json) -> bool:
-    mine, theirs = (_constants(document, schema) for schema in (part, call))
+    mine, theirs = (constants_of(document, schema) for schema in (part, call))
     return bool(mine & theirs) and _within(document, part, call, frozenset())
-
-
-def _constants(document: Json, schema: Json) -> set[tuple[str, str]]:
-    members = {name: member for name, member in schema.get("properties", {}).items() if is_object(member)}
-    read = {name: resolve(document, member) for name, member in members.items()}
-    return {(name, text_of(member["const"])) for name, member in read.items() if "const" in member}
 
 
 def _within(document: Json, part: Any, whole: Any, above: frozenset[tuple[str | None, str | None]]) -> bool:

@@ -17,7 +17,7 @@ class _Difference(NamedTuple):
     """What differs at an endpoint, and maybe at others in the same way."""
 
     label: str
-    rule: str
+    sort: str
     before: str
     after: str
     use: str = SENT
@@ -34,9 +34,9 @@ def endpoint_changes(old: Side, new: Side) -> Iterator[Change]:
     for name in both:
         for difference in _differences(Fit(old, new), old.endpoints[name], new.endpoints[name]):
             found[difference].append(name)
-    for (label, rule, before, after, use), names in found.items():
+    for (label, sort, before, after, use), names in found.items():
         where = "every endpoint" if names == both and len(both) > 1 else ", ".join(names)
-        yield change_of(rule, f"{where} {label}".rstrip(), before, after, {use})
+        yield change_of(sort, f"{where} {label}".rstrip(), before, after, {use})
 
 
 def _differences(fit: Fit, old: Endpoint, new: Endpoint) -> Iterator[_Difference]:
@@ -44,9 +44,12 @@ def _differences(fit: Fit, old: Endpoint, new: Endpoint) -> Iterator[_Difference
         yield _Difference("", "function renamed", old.function, new.function)
     for key in old.rest.keys() | new.rest.keys():
         before, after = old.rest.get(key), new.rest.get(key)
-        if before != after:
-            rule = "endpoint deprecated" if key == "deprecated" else "endpoint otherwise"
-            yield _Difference(key, rule, or_none(before), or_none(after))
+        if key == "deprecated":
+            was, is_now = ("deprecated" if each else "not deprecated" for each in (before, after))
+            if was != is_now:
+                yield _Difference("", "endpoint deprecated", was, is_now)
+        elif before != after:
+            yield _Difference(key, "endpoint otherwise", or_none(before), or_none(after))
     yield from _inputs(fit, old.inputs, new.inputs)
     yield from _answers(fit, old.answers, new.answers)
 
@@ -57,16 +60,17 @@ def _inputs(fit: Fit, old: dict[str, tuple[Json, bool]], new: dict[str, tuple[Js
         yield _Difference(label, "input removed", fit.old.text(schema, required=required), "")
     for label in new.keys() - old.keys():
         schema, required = new[label]
-        rule = "input added, required" if required else "input added"
-        yield _Difference(label, rule, "", fit.new.text(schema, required=required))
+        # Where there is a body, one of another media type is an alternative.
+        required = required and not (_is_body(label) and any(map(_is_body, old)))
+        sort = "input added, required" if required else "input added"
+        yield _Difference(label, sort, "", fit.new.text(schema, required=required))
+        yield from (_Difference(label, *found) for found in fit.defaults({}, schema))
     for label in old.keys() & new.keys():
         (before, was), (after, is_now) = old[label], new[label]
         if was != is_now:
             needed, needs = ("required" if each else "optional" for each in (was, is_now))
             yield _Difference(label, f"input now {needs}", needed, needs)
-        if difference := fit.difference(before, after):
-            relation, wanted, wants = difference
-            yield _Difference(label, f"input or answer {relation}", wanted, wants)
+        yield from (_Difference(label, *found) for found in fit.differences(before, after, of="input or answer"))
 
 
 def _answers(fit: Fit, old: dict[str, Json | None], new: dict[str, Json | None]) -> Iterator[_Difference]:
@@ -79,8 +83,12 @@ def _answers(fit: Fit, old: dict[str, Json | None], new: dict[str, Json | None])
         if before is None or after is None:
             if before != after:
                 # Nobody reads a body that was not there.
-                rule = "input or answer narrower" if before is None else "input or answer other"
-                yield _Difference(label, rule, fit.old.text(before), fit.new.text(after), READ)
-        elif difference := fit.difference(before, after):
-            relation, gave, gives = difference
-            yield _Difference(label, f"input or answer {relation}", gave, gives, READ)
+                sort = "input or answer narrower" if before is None else "input or answer other"
+                yield _Difference(label, sort, fit.old.text(before), fit.new.text(after), READ)
+        else:
+            found = fit.differences(before, after, of="input or answer")
+            yield from (_Difference(label, *each, READ) for each in found)
+
+
+def _is_body(label: str) -> bool:
+    return label.split(" ", 1)[0] == "body"

@@ -1,6 +1,6 @@
 """Whether what one schema takes, another one takes too."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,9 @@ WIDENS: Mapping[str, Callable[[Any, Any], bool]] = {
     "type": lambda old, new: _same_or_gone(old, new) or (old, new) == ("integer", "number"),
     "pattern": _same_or_gone,
     "required": lambda old, new: {*(new or ())} <= {*(old or ())},
-    # A default is sent for the caller: a new one states what held anyway, another one does not.
-    "default": lambda old, new: old is None or old == new,
     "readOnly": lambda old, new: bool(old) or not new,
-    "deprecated": lambda _old, _new: True,
+    # These are compared for themselves.
+    **dict.fromkeys(("default", "deprecated"), lambda _old, _new: True),
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), _not_higher),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), _not_lower),
 }
@@ -43,8 +42,8 @@ WIDENS: Mapping[str, Callable[[Any, Any], bool]] = {
 Any other must be the same: a format too, which decides the type in Python, so that no format is wider than another.
 """
 
-SAID = {"type", "format", "const", "enum", "anyOf", "items", "additionalProperties", "$ref"}
-"""Keywords that the words for a type speak of."""
+SAID = {"type", "format", "const", "enum", "anyOf", "items", "additionalProperties", "$ref", "default", "deprecated"}
+"""Keywords that the words for a type speak of, or a line of their own."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,27 @@ class Fit:
     old: Side
     new: Side
 
-    def difference(self, old: Json, new: Json) -> tuple[str, str, str] | None:
+    def differences(self, old: Json, new: Json, *, of: str) -> Iterator[tuple[str, str, str]]:
+        """Yield what differs between two schemas `of` something: the sort of change, and both in words."""
+        if type_difference := self._type_difference(old, new):
+            relation, before, after = type_difference
+            yield f"{of} {relation}", before, after
+        was, is_now = ("deprecated" if each.get("deprecated") else "not deprecated" for each in (old, new))
+        if was != is_now:
+            yield f"{of} deprecated", was, is_now
+        yield from self.defaults(old, new)
+
+    def defaults(self, old: Json, new: Json) -> Iterator[tuple[str, str, str]]:
+        """Yield how defaults differ; of a list's items or of alternatives they mean nothing to the client."""
+        was, is_now = (in_json(each["default"]) if "default" in each else "" for each in (old, new))
+        if was != is_now:
+            yield "default changed" if was and is_now else "default stated" if is_now else "default gone", was, is_now
+
+    def _type_difference(self, old: Json, new: Json) -> tuple[str, str, str] | None:
         """Return how the new schema relates to the old one, and both in words; None when they take the same."""
         wider, narrower = self._fits(old, new), Fit(self.new, self.old)._fits(new, old)
         if wider and narrower:
-            was, is_now = ("deprecated" if each.get("deprecated") else "not deprecated" for each in (old, new))
-            return ("deprecated", was, is_now) if was != is_now else None
+            return None
         relation = "wider" if wider else "narrower" if narrower else "other"
         unsaid = sorted(key for key in (old.keys() | new.keys()) - SAID if old.get(key) != new.get(key))
         before, after = (

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+from scripts.importer.announced import key_of
 from scripts.importer.combine import APART
-from scripts.importer.constraints import is_constraint
+from scripts.importer.constraints import constants_of, is_constraint
 from scripts.importer.document import (
     MAPS_OF_SCHEMAS,
     MARK,
@@ -149,22 +150,24 @@ class _Hoister:
 
     def _rewritten(self, see: See) -> Json:
         """Return the document with each schema of an event or an operation as ``see`` would have it."""
-        known = {called: key for key, schema in schemas_of(self._committed).items() for called in _called(schema)}
-        marked = {
-            key: schema for key, schema in sorted(schemas_of(self._source).items(), reverse=True) if MARK in schema
-        }
-        events = {schema[MARK]["name"]: key for key, schema in marked.items()}
+        committed, ours = schemas_of(self._committed), schemas_of(self._source)
+        known = {called: key for key, schema in committed.items() for called in _called(schema)}
+        # The same words with other capitals are the same event.
+        alike = {key_of(called): key for called, key in known.items()}
+        # Of two components that are one event the first by key counts.
+        events = {ours[key][MARK]["name"]: key for key in sorted(ours, reverse=True) if MARK in ours[key]}
         for name, key in sorted(events.items()):
-            names = [known[called] for called in _called(schemas_of(self._source)[key]) if called in known]
+            called = _called(ours[key])
+            names = [known[one] for one in called if one in known]
+            names += [alike[key_of(one)] for one in called if key_of(one) in alike]
             see(reference_to(key), _Place("", name, reference_to(names[0]) if names else None))
         if "paths" not in self._source:
             return self._source
         paths: Json = {path: dict(item) for path, item in self._source["paths"].items()}
         for path, method, operation in sorted(operations(self._source), key=lambda entry: entry[:2]):
             there = self._committed.get("paths", {}).get(path, {}).get(method, {})
-            paths[path][method] = self._operation(
-                operation, there, str(operation.get("operationId") or method + path), see
-            )
+            name = str(operation.get("operationId") or method + path)
+            paths[path][method] = self._operation(operation, there, name, see)
         return {**self._source, "paths": paths}
 
     def _operation(self, operation: Json, known: Json, name: str, see: See) -> Json:
@@ -277,8 +280,8 @@ class _Hoister:
         That is the one that says the same, or has the same constants: the order of alternatives means nothing.
         """
         same = {self._known_print(part): part for part in known}
-        alike = {key: part for part in known if (key := _constants(self._committed, part))}
-        constants = [_constants(self._source, part) for part in parts]
+        alike = {key: part for part in known if (key := constants_of(self._committed, part))}
+        constants = [constants_of(self._source, part) for part in parts]
         common = frozenset[tuple[str, str]].intersection(*constants)
         for part, own in zip(parts, constants, strict=True):
             label = "_".join(value for _, value in sorted(own - common))
@@ -356,13 +359,6 @@ class _Hoister:
         if name in self._given:
             return self._given[name] == print_
         return name not in schemas_of(self._committed)
-
-
-def _constants(document: Json, schema: Json) -> frozenset[tuple[str, str]]:
-    """Return the members that have one value, which tell an alternative from others."""
-    members = resolve(document, schema).get("properties", {})
-    read = {name: resolve(document, member) for name, member in members.items() if is_object(member)}
-    return frozenset((name, str(member["const"])) for name, member in read.items() if "const" in member)
 
 
 def _called(schema: Json) -> list[str]:

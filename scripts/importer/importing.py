@@ -8,7 +8,8 @@ from typing import TypeVar
 from scripts.importer.changes import Change, changes
 from scripts.importer.combine import LIMITS, topics
 from scripts.importer.document import MARK, Json, SourceError, schemas_of
-from scripts.importer.fidelity import Loss, Rule, compare
+from scripts.importer.events import UNMET
+from scripts.importer.fidelity import Loss, Rule, Source
 from scripts.importer.finish import finish, ordered
 from scripts.importer.keep import in_order, keep_everything, keep_unspoken
 from scripts.importer.overlay import Action, Overlay
@@ -18,6 +19,7 @@ from scripts.importer.prune import prune
 from scripts.importer.reading import Reading
 from scripts.importer.references import check_references
 from scripts.importer.tidy import tidy
+from scripts.importer.unread import unread
 
 Fact = TypeVar("Fact")
 
@@ -85,6 +87,8 @@ class Import:
         Those of them that were not made: what the files no longer have is still in the document.
     unspoken : tuple of str
         What the files do not speak of, such as ``events.email`` or ``x-limits.callBytes``: it stays as it was.
+    unmet : tuple of str
+        Events that a file's text names and no file has a schema of.
     undescribed : tuple of str
         What has no description of ours yet.
     needless : tuple of Action
@@ -97,6 +101,7 @@ class Import:
     changes: tuple[Change, ...]
     kept: frozenset[Change]
     unspoken: tuple[str, ...]
+    unmet: tuple[str, ...]
     undescribed: tuple[str, ...]
     needless: tuple[Action, ...]
     fidelity: Mapping[str, Faithfulness]
@@ -136,6 +141,7 @@ def import_documents(documents: Mapping[str, Json], committed: Json, facts: Fact
         changes=tuple(sorted(found | made)),
         kept=found - made,
         unspoken=tuple(sorted((topics(before) - topics(new) - {LIMITS}) | _unread_limits(new, before, facts.reading))),
+        unmet=tuple(sorted({name for document in read for name in document.get(UNMET, ())} - _event_names(spec))),
         undescribed=tuple(facts.prose.missing(spec)) if facts.prose else (),
         fidelity=dict(_fidelity(documents, read, new, spec)),
         needless=() if _is_ours(documents.values()) else tuple(facts.overlay.idle(new) if facts.overlay else ()),
@@ -166,13 +172,14 @@ def _fidelity(
     for (name, document), normal_form in zip(documents.items(), normals, strict=True):
         believed = topics(normal_form) - spoken
         spoken |= believed
-        source: Json = document if "paths" in believed else {**document, "paths": {}}
+        believable: Json = document if "paths" in believed else {**document, "paths": {}}
+        source = Source(believable)
         sources = {
             mark["name"]: mark.get("source", key)
             for key, schema in schemas_of(normal_form).items()
             if (mark := schema.get(MARK)) and f"events.{mark['family']}" in believed
         }
-        alone, found = (compare(source, made, _components(made, sources)) for made in (new, spec))
+        alone, found = (source.compare(made, _components(made, sources)) for made in (new, spec))
         yield (
             name,
             Faithfulness(
@@ -180,7 +187,7 @@ def _fidelity(
                 otherwise=tuple(loss for loss in found.losses if loss not in alone.losses),
                 explained=found.explained,
                 compared=found.compared,
-                unread=found.unread,
+                unread=unread(believable, _components(spec, sources).values()),
             ),
         )
 
@@ -226,6 +233,11 @@ def _checked(spec: Json, before: Json) -> Json:
             if "x-region" not in server:
                 raise SourceError(f"servers: {server.get('url')} has no region: name it in overlay.yaml (x-region)")
     return spec
+
+
+def _event_names(document: Json) -> set[str]:
+    marks = [schema[MARK] for schema in schemas_of(document).values() if MARK in schema]
+    return {name for mark in marks for name in (mark["name"], *mark.get("aliases", ()))}
 
 
 def _unread_limits(new: Json, before: Json, reading: Reading | None) -> set[str]:

@@ -6,7 +6,7 @@ from scripts.importer.bodies import bodies
 from scripts.importer.combine import combine
 from scripts.importer.contained import batchable, contained
 from scripts.importer.document import Json
-from scripts.importer.events import call_of, events
+from scripts.importer.events import events
 from scripts.importer.finish import finish
 from scripts.importer.hoist import hoist
 from scripts.importer.limits import limits
@@ -21,7 +21,7 @@ def normal(document: Json, reading: Reading | None = None, committed: Json | Non
     """Return one file's document in normal form: merged, events marked, components still under the file's keys."""
     found = merge(reref(bodies(tidy(document))))
     if reading:
-        found = events(limits(found, reading), reading, call_of(committed, reading) if committed else None)
+        found = events(limits(found, reading), reading, committed)
     return contained(found)
 
 

@@ -1,6 +1,6 @@
 """Recognises components that are the same under another name."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 
@@ -12,7 +12,18 @@ __all__ = ["renames", "unnamed"]
 
 
 def renames(before: Side, after: Side) -> dict[str, str]:
-    """Pair components that are gone with new ones: equal schemas, in the same family or at the same places."""
+    """Pair components that are gone with new ones that callers know under the other name.
+
+    They are equal, in the same family or at the same places; or they are at the same place and share something.
+    """
+    found = _equal(before, after)
+    # Parts of what was renamed are at the same place once that is known.
+    while more := _in_place(before.renamed(found) if found else before, after):
+        found |= more
+    return found
+
+
+def _equal(before: Side, after: Side) -> dict[str, str]:
     common = before.schemas.keys() & after.schemas.keys()
     alike = _alike(before, after, common)
     pairs: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
@@ -23,6 +34,35 @@ def renames(before: Side, after: Side) -> dict[str, str]:
             key = [alike[index][name], mark["family"] if mark else sorted(places[name])]
             pairs[in_json(key)][index].append(name)
     return {gone[0]: new[0] for gone, new in pairs.values() if len(gone) == len(new) == 1}
+
+
+def _in_place(before: Side, after: Side) -> dict[str, str]:
+    """Pair what is gone with what is new where it was, if there is no doubt."""
+    gone, new = (
+        {name for name in one.schemas.keys() - other.schemas.keys() if MARK not in one.schemas[name]}
+        for one, other in ((before, after), (after, before))
+    )
+    if not gone or not new:
+        return {}
+    were, are = (
+        {name: {path.replace("/anyOf", "") for path in places} for name, places in _places(side, {}).items()}
+        for side in (before, after)
+    )
+    pairs = [
+        (name, other)
+        for name in gone
+        for other in new
+        if were.get(name, set()) & are.get(other, set())
+        and before.sort(name) == after.sort(other) is not None
+        and _said(before.schemas[name]) & _said(after.schemas[other])
+    ]
+    olds, news = Counter(name for name, _ in pairs), Counter(other for _, other in pairs)
+    return {name: other for name, other in pairs if olds[name] == news[other] == 1}
+
+
+def _said(schema: Json) -> set[str]:
+    """Return the members of an object, the values of an enum."""
+    return {*schema.get("properties", ()), *map(in_json, schema.get("enum", ()))}
 
 
 def unnamed(schema: Json) -> Json:

@@ -1,4 +1,4 @@
-"""The change report: Markdown for people, JSON for programs, an exit code for scripts."""
+"""How changes are told: in Markdown to people, as JSON to programs, in one word to scripts."""
 
 import re
 from collections import Counter
@@ -13,24 +13,30 @@ __all__ = [
     "NO_CHANGE",
     "Section",
     "Verdict",
-    "as_json",
-    "exit_code",
+    "code",
+    "listed",
     "render",
     "sections",
-    "text",
     "verdict",
 ]
 
 Verdict = Literal["none", "compatible", "breaking"]
 
 EXIT_CODES: Mapping[Verdict, int] = {"none": 0, "compatible": 10, "breaking": 20}
+"""How ``--check`` ends."""
 
 NO_CHANGE = "No change."
 
 PHRASES: Mapping[tuple[str, str], str] = {
+    ("call", "added"): "new call, in batches alone",
+    ("call", "removed"): "call removed",
     ("property", "added"): "new property, {after}",
     ("property", "removed"): "property removed, was {before}",
     ("type", "changed"): "type {after}, was {before}",
+    ("type", "removed"): "type removed",
+    ("default", "added"): "new default {after}",
+    ("default", "removed"): "default removed, was {before}",
+    ("default", "changed"): "default {after}, was {before}",
     ("required", "added"): "now required",
     ("required", "removed"): "no longer required",
     ("identity", "added"): "may be identified by {after}",
@@ -50,7 +56,7 @@ OTHERWISE: Mapping[Kind, str] = {
 }
 
 GONE: Mapping[str, str] = {
-    **dict.fromkeys(("endpoint", "property", "region"), "gone"),
+    **dict.fromkeys(("call", "endpoint", "property", "region", "type"), "gone"),
     "event": "{before} gone",  # the event itself, or one of its aliases
 }
 """How a line reads where the vendor's file no longer has something as a whole, by subject."""
@@ -69,14 +75,12 @@ def verdict(changes: Iterable[Change]) -> Verdict:
     return "breaking" if any(change.breaking for change in found) else "compatible" if found else "none"
 
 
-def exit_code(changes: Iterable[Change]) -> int:
-    """Return the exit code of ``--check``: 0 for no change, 10 for compatible, 20 for breaking ones."""
-    return EXIT_CODES[verdict(changes)]
-
-
 def sections(changes: Iterable[Change], *, kept: Collection[Change] = frozenset()) -> tuple[Section, ...]:
-    """Return the parts of the report that have any lines; whoever has more to say adds sections of its own."""
-    made = {*changes} - {*kept}
+    """Return the parts of the report that have any lines; whoever has more to say adds sections of its own.
+
+    `kept` is what the vendor's file no longer has and the spec still does.
+    """
+    made, kept = {*changes} - {*kept}, _gone(kept)
     found = (
         Section("Breaking", _lines(_line, (change for change in made if change.breaking))),
         Section("Compatible", _lines(_line, (change for change in made if not change.breaking))),
@@ -91,15 +95,10 @@ def render(parts: Iterable[Section]) -> str:
     return ("\n\n".join(lists) or NO_CHANGE) + "\n"
 
 
-def text(changes: Iterable[Change], *, kept: Collection[Change] = frozenset()) -> str:
-    """Return the report for people; `kept` is what the vendor's file no longer has and the spec still does."""
-    return render(sections(changes, kept=kept))
-
-
-def as_json(changes: Iterable[Change], *, kept: Collection[Change] = frozenset()) -> Json:
-    """Return the report for programs. What was kept counts as that alone, but its verdict is the vendor's."""
-    everything = sorted({*changes, *kept})
-    made = [change for change in everything if change not in kept]
+def listed(changes: Iterable[Change], *, kept: Collection[Change] = frozenset()) -> Json:
+    """Return the changes for programs. What was kept counts as that alone, but its verdict is the vendor's."""
+    made, kept = {*changes} - {*kept}, _gone(kept)
+    everything = sorted({*made, *kept})
     kinds = Counter(change.kind for change in made)
     breaking = sum(change.breaking for change in made)
     return {
@@ -125,20 +124,29 @@ def as_json(changes: Iterable[Change], *, kept: Collection[Change] = frozenset()
     }
 
 
+def _gone(kept: Iterable[Change]) -> set[Change]:
+    """Return what is kept. Nothing new is, whatever it would be called if less had been kept beside it."""
+    return {change for change in kept if change.kind != "added"}
+
+
 def _lines(line_of: Callable[[Change], str], changes: Iterable[Change]) -> tuple[str, ...]:
     # Shown as code, values that differ in their spaces or quotes may read the same.
     return tuple(dict.fromkeys(map(line_of, sorted(changes))))
 
 
 def _line(change: Change) -> str:
-    line = f"{_code(change.name)}: {_phrase(change)}"
-    return f"{line}; the client paces itself" if change.name.startswith("window.") else line
+    line = f"{code(change.name)}: {_phrase(change)}"
+    if change.name.startswith("window."):
+        return f"{line}; the client paces itself"
+    if change.subject == "default" and change.breaking:
+        return f"{line}, {'no longer ' if change.kind == 'removed' else ''}sent for whoever leaves it out"
+    return line
 
 
 def _kept(change: Change) -> str:
     gone = GONE.get(change.subject) if change.kind == "removed" else None
     said = f"{_filled(gone, change)} from" if gone else f"{_phrase(change)} in"
-    return f"{_code(change.name)}: {said} the vendor's file; kept, goes with --prune"
+    return f"{code(change.name)}: {said} the vendor's file; kept, goes with --prune"
 
 
 def _phrase(change: Change) -> str:
@@ -154,8 +162,9 @@ def _filled(phrase: str, change: Change) -> str:
 
 def _value(value: str) -> str:
     """Show plain words as they are and anything else as code: the vendor's texts are not ours to format with."""
-    return value if re.fullmatch(r"[A-Za-z0-9 .,()-]*", value) else _code(value)
+    return value if re.fullmatch(r"[A-Za-z0-9 .,()-]*", value) else code(value)
 
 
-def _code(value: str) -> str:
+def code(value: str) -> str:
+    """Show a text as code, on one line."""
     return f"`{' '.join(value.replace('`', chr(39)).split())}`"

@@ -1,9 +1,19 @@
 """Puts references back where a schema repeats a component word for word."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
-from scripts.importer.document import COMPONENT, UNIONS, Json, is_array, is_object, schemas_of, with_parts, with_schemas
+from scripts.importer.document import (
+    UNIONS,
+    Json,
+    is_array,
+    is_object,
+    reference_to,
+    referred,
+    schemas_of,
+    with_parts,
+    with_schemas,
+)
 
 __all__ = ["reref"]
 
@@ -25,7 +35,7 @@ def reref(document: Json) -> Json:
 
     def replaced(schema: Json) -> Json:
         name = names.get(numbers.of(schema)) if _is_worth_a_name(schema) else None
-        return with_parts(schema, replaced) if name is None else {"$ref": COMPONENT + name}
+        return with_parts(schema, replaced) if name is None else reference_to(name)
 
     found = with_schemas(document, replaced)
     if components:
@@ -38,24 +48,20 @@ def _is_worth_a_name(schema: Json) -> bool:
     return bool(schema.get("properties")) or any(key in schema for key in ("allOf", *UNIONS))
 
 
-@dataclass
 class _Numbers:
     """Gives equal schemas equal numbers, a reference that of its component: each part is looked at once."""
 
-    components: dict[str, Json]
-    _numbers: dict[Any, int] = field(default_factory=dict[Any, int])
-    _known: dict[int, int] = field(default_factory=dict[int, int])
-    _of_components: dict[str, int | None] = field(default_factory=dict[str, int | None])
+    def __init__(self, components: dict[str, Json]) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._known: dict[int, int] = {}
+        self._of_components: dict[str, int] = {}
+        for name in _contained_first(components):
+            plain = {key: value for key, value in components[name].items() if key != "title"}
+            self._of_components[name] = self._of_object(plain)
 
     def of_component(self, name: str) -> int:
         """Return the number of a component, whatever its title."""
-        if (known := self._of_components.get(name)) is not None:
-            return known
-        # While it is under way a component is known by its name: it may contain itself.
-        self._of_components[name] = None
-        found = self._of_object({key: value for key, value in self.components[name].items() if key != "title"})
-        self._of_components[name] = found
-        return found
+        return self._of_components[name]
 
     def of(self, node: Any) -> int:
         """Return the number of a schema, or of any value inside one."""
@@ -68,11 +74,9 @@ class _Numbers:
         return known
 
     def _of_object(self, node: Json) -> int:
-        target = node.get("$ref")
-        if len(node) == 1 and isinstance(target, str):
-            name = target.removeprefix(COMPONENT)
-            if name in self.components and self._of_components.get(name, 0) is not None:
-                return self.of_component(name)
+        # A component that contains itself has no number yet where it does: there it is known by its name.
+        if len(node) == 1 and (known := self._of_components.get(referred(node) or "")) is not None:
+            return known
         parts = ((key, self._of_set(value) if key in _SETS else self.of(value)) for key, value in node.items())
         return self._number(("object", *sorted(parts)))
 
@@ -81,3 +85,30 @@ class _Numbers:
 
     def _number(self, content: tuple[Any, ...]) -> int:
         return self._numbers.setdefault(content, len(self._numbers))
+
+
+def _contained_first(components: dict[str, Json]) -> Iterator[str]:
+    """Yield the names of the components, each after those that it refers to, as far as none contains itself.
+
+    Without recursion: how deep a schema is nested is bounded, how many refer to one another is not.
+    """
+    seen: set[str] = set()
+    under_way: list[tuple[str | None, Iterator[str]]] = [(None, iter(sorted(components)))]
+    while under_way:
+        name, inside = under_way[-1]
+        for part in inside:
+            if part in components and part not in seen:
+                seen.add(part)
+                under_way.append((part, _referred_in(components[part])))
+                break
+        else:
+            under_way.pop()
+            if name is not None:
+                yield name
+
+
+def _referred_in(node: Any) -> Iterator[str]:
+    if (name := referred(node)) is not None:
+        yield name
+    for part in node.values() if is_object(node) else node if is_array(node) else ():
+        yield from _referred_in(part)

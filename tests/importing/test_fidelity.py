@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from scripts.importer.document import SourceError
-from scripts.importer.fidelity import Rule, compare, losses, members, required
+from scripts.importer.fidelity import Rule, Source
+from scripts.importer.plain_schemas import ITEMS, VALUES
+from scripts.importer.source_reader import Reader
+from scripts.importer.unread import unread
 
 COMMITTED = json.loads((Path(__file__).parents[2] / "cio_pipelines_api.json").read_text("utf-8"))
 
@@ -25,11 +28,23 @@ def thing(*needed, **named):
     return {"type": "object", "properties": named} | ({"required": list(needed)} if needed else {})
 
 
+def closed(schema):
+    return schema | {"additionalProperties": False}
+
+
 def constant(value):
     return {"type": "string", "const": value, "default": value}
 
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
+
+
+def compare(source, ours, events):
+    return Source(source).compare(ours, events)
+
+
+def losses(source, ours, events):
+    return compare(source, ours, events).losses
 
 
 def lost(theirs, ours, **events):
@@ -58,6 +73,12 @@ def lost(theirs, ours, **events):
         (thing(a=TEXT, b={"description": "Anything."}), thing(a=TEXT, b={"type": "string"}, c=NUMBER)),
         ({"allOf": [{"enum": ["x", "y"]}, {"enum": ["y", "z"]}]}, {"const": "y"}),
         ({"allOf": [{"type": "number"}, {"type": "integer"}]}, {"type": "integer"}),
+        ({"allOf": [closed(thing(a=TEXT)), thing(a=TEXT, b=TEXT)]}, closed(thing(a=TEXT))),
+        ({"allOf": [closed(thing(a=TEXT)), {"allOf": [thing(b=TEXT)]}]}, closed(thing(a=TEXT))),
+        (
+            {"allOf": [{"additionalProperties": {"minLength": 2, "type": "string"}}, thing(a=TEXT)]},
+            thing(a={"type": "string", "minLength": 2}) | {"additionalProperties": {"type": "string", "minLength": 2}},
+        ),
     ],
 )
 def test_the_same_meaning_in_other_words_is_no_loss(theirs, ours):
@@ -97,10 +118,80 @@ def test_the_same_meaning_in_other_words_is_no_loss(theirs, ours):
             ("a", "member"),
         ),
         ({"anyOf": [thing(a=TEXT, b=TEXT), TEXT]}, {"anyOf": [thing(a=TEXT), thing(b=TEXT), TEXT]}, ("a", "member")),
+        (closed({"allOf": [thing(a=TEXT)], "properties": {"a": TEXT}}), closed(thing()), ("a", "member")),
+        (
+            {"allOf": [closed({"patternProperties": {"^a": {}}}), thing(a=TEXT)]},
+            closed({"type": "object", "patternProperties": {"^a": {}}}),
+            ("a", "member"),
+        ),
     ],
 )
 def test_what_is_not_there_is_a_loss(theirs, ours, loss):
     assert lost(theirs, ours) == {loss}
+
+
+MORE = "asks for more"
+EITHER = thing(a=TEXT, b=TEXT) | {"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "more"),
+    [
+        (thing(a=TEXT), thing("a", a=TEXT), {"a"}),
+        (thing(a=TEXT), thing("b", a=TEXT), {"b"}),
+        (thing(a=TEXT, b=TEXT), EITHER, {"a"}),
+        (EITHER, thing("a", a=TEXT, b=TEXT), {"a"}),
+        (EITHER, thing("a", "b", a=TEXT, b=TEXT), {"a", "b"}),
+        (EITHER, EITHER | {"anyOf": [{"required": ["a"]}]}, {"a"}),
+        (thing(a=thing(b=TEXT)), thing(a=thing("b", b=TEXT)), {"a.b"}),
+        (thing(a=thing(b=TEXT)), thing("a", a=thing("b", b=TEXT)), {"a", "a.b"}),
+        (thing("a", a=thing(b=TEXT)), thing("a", a=thing("b", b=TEXT)), {"a.b"}),
+        (thing(a=thing(b=TEXT)), thing(a=thing(b=TEXT)) | {"anyOf": [thing("a", a=thing("b"))]}, {"a", "a.b"}),
+        ({"type": "array", "items": thing(a=TEXT)}, {"type": "array", "items": thing("a", a=TEXT)}, {"[].a"}),
+        (
+            thing(a=TEXT, b=TEXT),
+            EITHER | {"anyOf": [{"required": ["a"], "properties": {"a": {"enum": ["x"]}}}, {"required": ["b"]}]},
+            {"b"},
+        ),
+        (
+            {"anyOf": [thing("kind", kind=constant("x"), a=TEXT), thing("kind", kind=constant("y"), a=TEXT)]},
+            {"anyOf": [thing("kind", kind=constant("x"), a=TEXT), thing("kind", "a", kind=constant("y"), a=TEXT)]},
+            {"a"},
+        ),
+    ],
+)
+def test_what_the_source_takes_and_the_canonical_document_refuses_is_a_loss(theirs, ours, more):
+    assert {path for path, kind in lost(theirs, ours) if kind == MORE} == more
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (EITHER, EITHER | {"anyOf": [{"required": ["b"]}, {"required": ["a"]}, {"required": ["c"]}]}),
+        (thing("a", "b", a=TEXT, b=TEXT), EITHER),
+        (thing("a", a=TEXT), {"anyOf": [thing("a", a=TEXT), thing("a", "b", a=TEXT, b=TEXT)]}),
+        (thing(kind=constant("x")), thing("kind", kind=constant("x"))),
+        (TEXT, thing("a", a=TEXT)),
+        (thing("a", a=TEXT), closed(thing("a", a=TEXT)) | {"anyOf": [{"required": ["a"]}, {}]}),
+    ],
+)
+def test_whoever_gives_what_the_source_needs_is_not_asked_for_more(theirs, ours):
+    assert not [kind for _, kind in lost(theirs, ours) if kind == MORE]
+
+
+def test_parameters_and_bodies_that_nobody_asked_for_are_losses():
+    limit = {"name": "limit", "in": "query"}
+    body = {"requestBody": {"content": {}}, "responses": {}}
+    source = api({}, operation=body | {"parameters": [limit]})
+    needed = {"requestBody": {"content": {}, "required": True}, "responses": {}}
+    more = [limit | {"required": True}, {"name": "page", "in": "query", "required": True}, {"name": "a", "in": "query"}]
+    ours = api({}, operation=needed | {"parameters": more})
+    assert {(loss.where, loss.path, loss.kind) for loss in losses(source, ours, {})} == {
+        ("POST /boats", "query limit", MORE),
+        ("POST /boats", "query page", MORE),
+        ("POST /boats request", "", MORE),
+    }
+    assert losses(ours, ours, {}) == ()
 
 
 def test_operations_parameters_bodies_and_responses_are_compared():
@@ -255,6 +346,33 @@ def test_what_an_event_that_is_the_call_lacks_is_a_loss(schema, loss):
     assert loss in event_losses(SUNK, canonical(BoatSunk=event("Boat Sunk", schema, "envelope")), "BoatSunk")
 
 
+@pytest.mark.parametrize(
+    ("source", "schema", "path"),
+    [
+        (SAILED, event("Boat Sailed", thing("sail", "oar", sail=TEXT, oar=TEXT)), "properties.oar"),
+        (thing("sail", sail=TEXT), event("Boat Sailed", thing("sail", "oar", sail=TEXT)), "properties.oar"),
+        (SUNK, event("Boat Sunk", SUNK | {"required": ["type", "event", "userId", "sentAt"]}, "envelope"), "sentAt"),
+    ],
+)
+def test_an_event_that_asks_for_more_is_a_loss(source, schema, path):
+    mark = schema["x-semantic-event"]
+    name = mark["name"].replace(" ", "")
+    assert {place for place, kind in event_losses(source, canonical(**{name: schema}), name) if kind == MORE} == {path}
+
+
+def test_a_call_that_asks_more_of_an_event_than_the_event_needs_is_a_loss():
+    def call(**beside):
+        return CALL | {"anyOf": [{"required": ["userId"]}, {"required": ["event"], "properties": beside}]}
+
+    source = api({"oneOf": [thing("event", "userId", **CALL["properties"]), SAILED]})
+    found = losses(source, canonical(call(event={"enum": ["Boat Sailed"]})), {})
+    assert MORE not in {loss.kind for loss in found}
+    found = losses(source, canonical(call(event={"enum": ["Boat Sunk"]})), {})
+    assert [(loss.path, loss.kind) for loss in found if loss.where.endswith("request Boat Sailed")] == [
+        ("userId", MORE)
+    ]
+
+
 def test_what_every_call_has_is_not_repeated_by_an_event_unless_its_like_do():
     source = {"paths": {}, "components": {"schemas": {"boat_sunk": SUNK}}}
     assert explained(source, canonical(), BoatSunk="boat_sunk") == {Rule.OF_THE_CALL: 1, Rule.DEFAULTED_CONST: 1}
@@ -265,7 +383,7 @@ def test_what_every_call_has_is_not_repeated_by_an_event_unless_its_like_do():
 def test_an_alias_of_an_event_is_a_name_of_it():
     source = {
         "paths": {},
-        "components": {"schemas": {"ship_sailed": whole("Ship Sailed", properties=thing(sail=TEXT))}},
+        "components": {"schemas": {"ship_sailed": whole("Ship Sailed", properties=thing("sail", sail=TEXT))}},
     }
     assert explained(source, canonical(), BoatSailed="ship_sailed") == {Rule.EVENT_NAME: 1}
 
@@ -304,10 +422,35 @@ def test_an_item_that_is_a_call_needs_what_the_call_needs():
     assert Rule.CALL_OF_ITS_OWN in explained(theirs, ours)
 
 
+def test_an_item_may_need_what_the_call_needs_and_nothing_besides():
+    def document(call, items):
+        found = api(thing(batch={"type": "array", "items": items}), Call=call)
+        found["paths"]["/call"] = api(ref("Call"))["paths"]["/boats"]
+        return found
+
+    call = thing("userId", userId=TEXT, name=TEXT)
+    theirs = document(call, thing(userId=TEXT, name=TEXT))
+    assert explained(theirs, document(call, ref("Call"))) == {Rule.CALL_OF_ITS_OWN: 2}
+    found = losses(theirs, document(call, {"allOf": [ref("Call"), {"required": ["name"]}]}), {})
+    assert {(loss.path, loss.kind) for loss in found} == {("batch[].name", MORE)}
+
+
 # Reading
 
 
-def test_members_and_required_paths_are_read_however_they_are_spelled():
+def views(document, schema):
+    """What stands at every path below a schema."""
+    waiting, found = [("", Reader(document).view(schema))], {}
+    while waiting:
+        prefix, view = waiting.pop()
+        if prefix.count("dinghies") < 2:
+            steps = {name: f"{prefix}{'.' * (name not in (ITEMS, VALUES))}{name}".lstrip(".") for name in view.steps}
+            found |= {path: view.part(name) for name, path in steps.items()}
+            waiting += [(path, view.part(name)) for name, path in steps.items()]
+    return found
+
+
+def test_members_and_required_names_are_read_however_they_are_spelled():
     document = {"components": {"schemas": {"Sail": thing("area", area={"type": "number", "minimum": 1})}}}
     schema = {
         "allOf": [
@@ -315,11 +458,12 @@ def test_members_and_required_paths_are_read_however_they_are_spelled():
             {"oneOf": [thing("a", a=TEXT), thing("a", "b", a=NUMBER)]},
         ]
     }
-    found = members(document, schema)
-    assert list(found) == ["sails", "sails[]", "sails[].area", "a"]
-    assert found["a"].types == {"string", "number"}
-    assert found["sails[].area"].bounds == {"minimum": 1}
-    assert required(document, schema) == {"a", "sails[].area"}
+    found = views(document, schema)
+    assert set(found) == {"sails", "sails[]", "sails[].area", "a"}
+    assert found["a"].member.types == {"string", "number"}
+    assert found["sails[].area"].member.bounds == {"minimum": 1}
+    assert found["sails[]"].names_needed == [{"area"}]
+    assert Reader(document).view(schema).names_needed == [{"a"}, {"a", "b"}]
 
 
 def test_schemas_that_contain_themselves_are_compared_to_their_end():
@@ -334,7 +478,7 @@ def test_schemas_that_contain_themselves_are_compared_to_their_end():
     ]
     assert losses(unrolled, document(), {}) == losses(document(), unrolled, {}) == ()
     assert {loss.path for loss in losses(document(sail=TEXT), document(), {})} == {"sail", "dinghies[].sail"}
-    assert "dinghies[].name" in members(document(), ref("Boat"))
+    assert "dinghies[].name" in views(document(), ref("Boat"))
 
 
 def test_a_schema_of_more_alternatives_than_anybody_means_is_refused():
@@ -353,8 +497,15 @@ def test_components_that_nothing_is_made_of_are_named():
     source = api(
         thing(boat=ref("Boat"), copy=thing(c=TEXT)), **schemas, sunk=thing(deep=ref("Depth")), Depth=thing(m=NUMBER)
     )
-    assert compare(source, canonical(), {"BoatSunk": "sunk"}).unread == ("Etl",)
-    assert compare(source, canonical(), {}).unread == ("Depth", "Etl", "sunk")
+    assert unread(source, ["sunk"]) == ("Etl",)
+    assert unread(source, []) == ("Depth", "Etl", "sunk")
+
+
+def test_a_source_is_read_once_for_several_documents():
+    source = Source(api(thing(a=TEXT)))
+    assert source.compare(api(thing(a=TEXT)), {}).losses == ()
+    assert {loss.path for loss in source.compare(api(thing()), {}).losses} == {"a"}
+    assert source.compare(api(thing(a=TEXT)), {}).losses == ()
 
 
 def test_what_was_compared_is_counted():

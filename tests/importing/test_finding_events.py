@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.importer.events import capitalised, events, key_of
+from scripts.importer.announced import capitalised, key_of
+from scripts.importer.events import UNMET, events
 from scripts.importer.reading import Reading
 
 COMMITTED = json.loads((Path(__file__).parents[2] / "cio_pipelines_api.json").read_text("utf-8"))
@@ -44,25 +45,36 @@ def document(text="", track=CALL, **schemas):
     }
 
 
-def found_in(source, reading=READING):
+def found_in(source, reading=READING, committed=None):
     """Return the schemas with the events marked, after the checks that hold for every document."""
-    before = copy.deepcopy(source)
-    found = events(source, reading)
-    assert source == before
-    assert events(found, reading) == found
-    assert {key: value for key, value in found.items() if key != "components"} == {
+    before = copy.deepcopy([source, committed])
+    found = events(source, reading, committed)
+    assert [source, committed] == before
+    assert events(found, reading, committed) == found
+    assert {key: value for key, value in found.items() if key not in ("components", UNMET)} == {
         key: value for key, value in source.items() if key != "components"
     }
     return found["components"]["schemas"]
 
 
-def marks_in(source, reading=READING):
-    found = found_in(source, reading)
+def marks_in(source, reading=READING, committed=None):
+    found = found_in(source, reading, committed)
     return {key: schema["x-semantic-event"] for key, schema in found.items() if "x-semantic-event" in schema}
 
 
-def mark_of(source, key):
-    return marks_in(source)[key]
+def mark_of(source, key, committed=None):
+    return marks_in(source, committed=committed)[key]
+
+
+def event(name, family="fleet", *aliases, **members):
+    """Return a committed event."""
+    mark = {"name": name, "family": family, "shape": "properties"}
+    return {**thing(**members), "x-semantic-event": mark | ({"aliases": list(aliases)} if aliases else {})}
+
+
+def spec(*committed):
+    schemas = {one["x-semantic-event"]["name"].title().replace(" ", ""): one for one in committed}
+    return document(track=CALL, **schemas)
 
 
 def mention(key):
@@ -120,7 +132,8 @@ def test_a_constant_is_taken_as_it_is_written():
     "schema",
     [
         thing(event=TEXT),
-        thing(event={"type": "string", "enum": ["Boat Sailed", "Boat Sunk"]}),
+        thing(event={"type": "string", "enum": ["Boat Sailed", ""]}),
+        thing(event={"type": "string", "enum": ["Boat Sailed", None]}),
         thing(event={"type": "integer", "const": 5}),
         thing(event=named("")),
         thing(event=False),
@@ -351,7 +364,7 @@ def test_a_whole_call_has_what_every_call_has():
 def test_in_a_document_of_events_alone_the_call_comes_from_elsewhere():
     source = {"components": {"schemas": {"e": thing("userId", event=named("Boat Sailed"), userId=TEXT)}}}
     alone = events(source, READING)["components"]["schemas"]["e"]["properties"]
-    found = events(source, READING, CALL)["components"]["schemas"]["e"]["properties"]
+    found = events(source, READING, document())["components"]["schemas"]["e"]["properties"]
     assert alone == {"event": named("Boat Sailed"), "userId": TEXT}
     assert found.keys() == {"event", "userId", "context", "properties", "sentAt"}
 
@@ -441,6 +454,239 @@ def test_a_union_in_a_body_that_names_no_events_stays():
     source = document(other=schema)
     source["paths"]["/other"] = {"post": {"requestBody": {"content": {"application/json": {"schema": ref("other")}}}}}
     assert found_in(source)["other"] == schema
+
+
+# An event with several names
+
+SEVERAL = {"type": "string", "enum": ["Boat Gone", "Boat Left", "Boat Sailed"]}
+
+
+def test_the_first_of_several_names_is_the_events_and_the_others_are_aliases():
+    mark = mark_of(document(e=thing(event=SEVERAL, properties=thing(wind=NUMBER))), "e")
+    assert (mark["name"], mark["aliases"]) == ("Boat Gone", ["Boat Left", "Boat Sailed"])
+
+
+def test_of_several_names_the_one_in_the_table_is_the_events():
+    assert mark_of(document("| Fleet | `Boat Left` |", e=thing(event=SEVERAL)), "e") == {
+        "name": "Boat Left",
+        "family": "fleet",
+        "shape": "properties",
+        "source": "e",
+        "aliases": ["Boat Gone", "Boat Sailed"],
+    }
+
+
+def test_of_several_names_the_committed_one_stays():
+    mark = mark_of(document("| Fleet | `Boat Left` |", e=thing(event=SEVERAL)), "e", spec(event("Boat Sailed")))
+    assert (mark["name"], mark["aliases"]) == ("Boat Sailed", ["Boat Gone", "Boat Left"])
+
+
+def test_a_whole_call_with_several_names_has_the_events_as_a_constant():
+    found = found_in(document(e=thing("userId", event=SEVERAL, userId=TEXT)))["e"]
+    assert found["properties"]["event"] == named("Boat Gone")
+    assert found["x-semantic-event"]["aliases"] == ["Boat Left", "Boat Sailed"]
+
+
+def test_an_alternative_with_several_names_goes_and_all_of_them_pass_as_plain_calls():
+    call = CALL | {"anyOf": WHO}
+    found = found_in(document(track=union(call, thing(event=SEVERAL, properties=thing(wind=NUMBER)))))
+    names = {"required": ["event"], "properties": {"event": {"enum": SEVERAL["enum"]}}}
+    assert found["track"] == CALL | {"anyOf": [*WHO, names]}
+    assert found["boat_gone"]["properties"] == {"wind": NUMBER}
+
+
+def test_a_body_whose_name_is_one_of_several_is_a_call_and_no_event():
+    closed = thing(event=SEVERAL, properties=FREE)
+    assert found_in(document(track=closed))["track"] == closed
+
+
+def test_a_call_that_lets_callers_choose_among_several_names_stays_one():
+    closed = {**CALL, "properties": {**CALL["properties"], "event": SEVERAL}}
+    found = found_in(document(track=union(closed, SAILED)))
+    assert found["track"] == closed
+    assert found["boat_sailed"]["x-semantic-event"]["name"] == "Boat Sailed"
+
+
+def test_a_component_of_such_a_call_is_no_event():
+    closed = {**CALL, "properties": {**CALL["properties"], "event": SEVERAL}}
+    source = document(track=union(ref("custom"), SAILED), custom=closed)
+    assert events(source, READING)["components"]["schemas"]["custom"] == closed
+
+
+# An event that may be null
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        thing(wind=NUMBER) | {"type": ["object", "null"]},
+        {"anyOf": [thing(wind=NUMBER), {"type": "null"}]},
+        {"anyOf": [{"type": "null"}, ref("Wind")]},
+        ref("Perhaps"),
+    ],
+    ids=json.dumps,
+)
+def test_properties_that_may_be_null_are_taken_without_null(inner):
+    parts = {"Wind": thing(wind=NUMBER), "Perhaps": {"anyOf": [ref("Wind"), {"type": "null"}]}}
+    found = found_in(document(e=thing(event=named("Boat Sailed"), properties=inner), **parts))["e"]
+    assert {key: value for key, value in found.items() if key != "x-semantic-event"} == thing(wind=NUMBER)
+
+
+def test_an_event_that_may_be_null_is_taken_without_null():
+    schema = thing(wind=NUMBER) | {"type": ["object", "null"]}
+    found = found_in(document("| Fleet | `Boat Sailed` |", boat_sailed=schema))["boat_sailed"]
+    assert found["type"] == "object"
+    assert found["x-semantic-event"]["name"] == "Boat Sailed"
+
+
+# A table with one event a row
+
+EVENTS = "| Event Name | What it does |\n|---|---|\n"
+
+
+def test_a_name_in_the_first_cell_makes_an_event_of_ones_own_family():
+    text = EVENTS + "| `Boat Sailed` | by `wind` alone |"
+    found = marks_in(document(text, boat_sailed=thing(wind=NUMBER), wind=thing(a=TEXT)))
+    assert found == {
+        "boat_sailed": {"name": "Boat Sailed", "family": "own", "shape": "properties", "source": "boat_sailed"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("above", "family"),
+    [("# Harbour", "port"), ("# Harbour events", "port"), ("# Fleet", "fleet"), ("# Sailing, and other events", "own")],
+)
+def test_a_heading_above_such_a_table_may_name_a_family_that_there_is(above, family):
+    text = f"{above}\n{EVENTS}| `Boat Sailed` | |"
+    assert (
+        mark_of(document(text, boat_sailed=thing(a=TEXT)), "boat_sailed", spec(event("Boat Sunk")))["family"] == family
+    )
+
+
+def test_a_table_of_families_says_more_than_one_of_events():
+    text = f"{EVENTS}| `Boat Sailed` | |\n\n| Harbour | `Boat Sailed` |"
+    assert mark_of(document(text, boat_sailed=thing(a=TEXT)), "boat_sailed")["family"] == "port"
+
+
+@pytest.mark.parametrize("text", ["| Member | |\n|--|--|\n", "## Boat sailed event\n| Member | |\n|--|--|\n"])
+def test_another_table_makes_no_events(text):
+    source = document(text + "| `wind` | its force |", wind=thing(a=TEXT))
+    assert marks_in(source) == {}
+    assert UNMET not in events(source, READING)
+
+
+@pytest.mark.parametrize("between", ["\n", "## Members\n"])
+def test_a_table_ends_with_its_rows(between):
+    text = f"{EVENTS}| `Boat Sailed` | |\n{between}| Member | |\n|--|--|\n| `wind` | |"
+    source = document(text, boat_sailed=thing(a=TEXT), wind=thing(a=TEXT))
+    assert list(marks_in(source)) == ["boat_sailed"]
+
+
+def test_a_heading_right_above_makes_it_a_table_of_events():
+    text = "## Sailing events\n| Name | |\n|--|--|\n| `Boat Sailed` | |"
+    assert list(marks_in(document(text, boat_sailed=thing(a=TEXT)))) == ["boat_sailed"]
+
+
+# Names without a schema
+
+
+def test_names_that_have_no_schema_are_listed():
+    text = f"{EVENTS}| `Boat Sunk` | |\n| `Boat Sailed` | |\n\n| Fleet events | `Boat Lost`, `Boat Found` |"
+    source = document(text, boat_sailed=thing(a=TEXT), e=thing(event=named("boat found")))
+    assert events(source, READING)[UNMET] == ["Boat Lost", "Boat Sunk"]
+
+
+def test_what_another_table_lists_is_no_name():
+    assert UNMET not in events(document("| Region | Host |\n|--|--|\n| North | `north.example` |"), READING)
+
+
+def test_an_alias_has_a_schema():
+    source = document("| Fleet events | `Boat Gone` |", boat_gone=thing(event=named("Boat Sailed")))
+    assert UNMET not in events(source, READING)
+
+
+def test_what_is_listed_no_longer_goes():
+    source = document("| Fleet events | `Boat Lost` |")
+    found = events(source, READING)
+    assert found[UNMET] == ["Boat Lost"]
+    assert UNMET not in events({**found, "info": {"title": "Boats"}}, READING)
+
+
+# What the text is silent about
+
+
+def test_a_heading_with_a_family_is_no_name():
+    text = f"# Fleet event schemas\n{mention('boat_sailed')}"
+    mark = mark_of(document(text, boat_sailed=thing(a=TEXT)), "boat_sailed")
+    assert (mark["name"], mark["family"]) == ("Boat Sailed", "fleet")
+
+
+def test_a_heading_that_is_known_as_a_name_is_one_even_if_it_reads_as_a_family():
+    text = f"# Fleet events\n## Report Boat Event\n{mention('e')}"
+    mark = mark_of(document(text, e=thing(a=TEXT)), "e", spec(event("Report Boat Event")))
+    assert (mark["name"], mark["family"]) == ("Report Boat Event", "fleet")
+
+
+@pytest.mark.parametrize("key", ["BoatSailedToPort", "boatSailedToPort", "boat_sailed_to_port"])
+def test_a_key_in_camel_case_gives_a_name_of_several_words(key):
+    mark = mark_of(document(f"# Fleet events\n{mention(key)}", **{key: thing(a=TEXT)}), key)
+    assert mark["name"] == "Boat Sailed to Port"
+
+
+def test_a_constant_that_the_text_does_not_speak_of_has_the_committed_family():
+    source = document(e=thing(event=named("Boat Sailed")))
+    assert mark_of(source, "e", spec(event("Boat Sailed")))["family"] == "fleet"
+    assert mark_of(source, "e", spec(event("Boat Left", "port", "Boat Sailed")))["family"] == "port"
+
+
+def test_the_text_says_more_of_a_family_than_what_is_committed():
+    source = document("| Harbour | `Boat Sailed` |", e=thing(event=named("Boat Sailed")))
+    assert mark_of(source, "e", spec(event("Boat Sailed")))["family"] == "port"
+
+
+@pytest.mark.parametrize(
+    ("heading", "key", "name"),
+    [
+        ("Boat sunk", "boat_sailed", "Boat Sailed"),
+        ("Boat sunk", "e", "Boat Sunk"),
+        ("Boat left", "boat_sailed", "Boat Left"),
+        ("Boat sailed", "boat_sailed", "Boat Sailed"),
+    ],
+    ids=["above the wrong one", "the only guide", "another name", "the same"],
+)
+def test_a_heading_names_the_event_unless_it_is_the_name_of_another(heading, key, name):
+    text = f"# Fleet events\n## {heading}\n{mention(key)}"
+    source = document(text, **{key: thing(a=TEXT)})
+    assert mark_of(source, key, spec(event("Boat Sailed"), event("Boat Sunk")))["name"] == name
+
+
+def test_a_component_called_as_a_committed_event_is_one_where_the_text_speaks_of_its_family():
+    committed = spec(event("Boat Sailed"), event("Boat Sunk"), event("Boat Tied", "port"))
+    schemas = {"boat_sailed": thing(a=TEXT), "boat_sunk": thing(b=TEXT), "boat_tied": thing(c=TEXT)}
+    text = f"# Fleet events\n## Boat sailed\n{mention('boat_sailed')}"
+    assert marks_in(document(text, **schemas), committed=committed).keys() == {"boat_sailed", "boat_sunk"}
+    assert marks_in(document(**schemas), committed=committed) == {}
+
+
+def test_a_committed_name_stays_as_it_is_written():
+    text = f"# Fleet events\n{mention('boat_sailed')}"
+    assert mark_of(document(text, boat_sailed=thing(a=TEXT)), "boat_sailed", spec(event("boat Sailed")))["name"] == (
+        "boat Sailed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("committed", "name"),
+    [
+        (spec(event("Boat Sailed", wind=NUMBER)), "Boat Sailed"),
+        (spec(event("Boat Sailed", wind=TEXT)), "Xyz"),
+        (spec(event("Boat Sailed", wind=NUMBER), event("Boat Sunk", wind=NUMBER)), "Xyz"),
+    ],
+    ids=["the same", "another", "one of two"],
+)
+def test_what_has_no_name_is_the_one_committed_event_that_says_the_same(committed, name):
+    source = document(f"# Fleet events\n{mention('xyz')}", xyz=thing(wind=NUMBER))
+    assert mark_of(source, "xyz", committed)["name"] == name
 
 
 # Whatever the order, whatever the document

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.importer import syntax
+from scripts.importer import references, syntax
 from scripts.importer.document import SourceError
 from scripts.importer.read import read
 from scripts.importer.references import check_references
@@ -324,6 +324,190 @@ def test_what_is_no_openapi(refusal, content, said):
     assert said in refusal(content)
 
 
+def operation(**parts):
+    return {"paths": {"/orders": {"post": parts}}}, "paths./orders.post"
+
+
+def schema(**keywords):
+    return {"components": {"schemas": {"Order": keywords}}}, "components.schemas.Order"
+
+
+def member(**keywords):
+    return {"components": {"schemas": {"Order": {"properties": {"total": keywords}}}}}, (
+        "components.schemas.Order.properties.total"
+    )
+
+
+def root(**parts):
+    return parts, ""
+
+
+TYPES = "must be one of null, boolean, integer, number, string, array, object, or an array of them"
+VALUES = "must be an array of one or more texts, numbers, true, false or null"
+COUNT = "must be a whole number, 0 or more"
+PATTERN = "must be a regular expression that compiles"
+EMPTY = "must be an object, not null; an empty one is {}"
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (operation(parameters={"a": 1}), ".parameters: must be an array"),
+        (operation(parameters=["a"]), ".parameters.0: must be an object"),
+        (operation(parameters=[{"in": "query"}]), ".parameters.0: name is missing"),
+        (operation(parameters=[{"name": "a"}]), ".parameters.0: in is missing"),
+        (operation(parameters=[{"name": 1, "in": "query"}]), ".parameters.0.name: must be a text"),
+        (
+            operation(parameters=[{"name": "a", "in": "body"}]),
+            ".parameters.0.in: must be query, header, path or cookie",
+        ),
+        (operation(parameters=[{"name": "a", "in": "query", "schema": 1}]), ".parameters.0.schema: must be an object"),
+        (operation(requestBody=None), f".requestBody: {EMPTY}"),
+        (operation(requestBody={}), ".requestBody: content is missing"),
+        (operation(requestBody={"content": []}), ".requestBody.content: must be an object"),
+        (operation(requestBody={"content": {"a/b": None}}), f".requestBody.content.a/b: {EMPTY}"),
+        (operation(requestBody={"content": {"a/b": {"schema": "x"}}}), ".content.a/b.schema: must be an object"),
+        (operation(responses=None), f".responses: {EMPTY}"),
+        (operation(responses=[]), ".responses: must be an object"),
+        (operation(responses={"200": None}), f".responses.200: {EMPTY}"),
+        (operation(responses={"200": {"headers": {"x-rest": 1}}}), ".responses.200.headers.x-rest: must be an object"),
+        (operation(responses={"200": {"content": {"a/b": {"schema": []}}}}), ".a/b.schema: must be an object"),
+        (operation(security="x"), ".security: must be an array"),
+        (operation(security=["x"]), ".security.0: must be an object"),
+        (operation(security=[{"key": "x"}]), ".security.0.key: must be an array"),
+        (operation(operationId=["a"]), ".operationId: must be a text"),
+        (operation(callbacks={"done": {"{$url}": {"post": 1}}}), ".callbacks.done.{$url}.post: must be an object"),
+        (root(paths={"/orders": {"parameters": [1]}}), "paths./orders.parameters.0: must be an object"),
+        (root(webhooks={"done": []}), "webhooks.done: must be an object"),
+        (root(servers=[{"description": "x"}]), "servers.0: url is missing"),
+        (root(servers=[{"url": 1}]), "servers.0.url: must be a URL"),
+        (root(servers=[{"url": "http://[::1"}]), "servers.0.url: must be a URL"),
+        (root(servers=[{"url": "http://orders.test:x"}]), "servers.0.url: must be a URL"),
+        (root(tags=[{}]), "tags.0: name is missing"),
+        (root(info={"description": ["x"]}), "info.description: must be a text"),
+        (root(components={"parameters": {"A": {"in": "query"}}}), "components.parameters.A: name is missing"),
+        (root(components={"responses": {"x-a": 5}}), "components.responses.x-a: must be an object"),
+        (root(components={"requestBodies": {"A": []}}), "components.requestBodies.A: must be an object"),
+        (root(components={"headers": {"A": []}}), "components.headers.A: must be an object"),
+        (root(components={"securitySchemes": {"A": None}}), f"components.securitySchemes.A: {EMPTY}"),
+        (root(components={"securitySchemes": {"A": {}}}), "components.securitySchemes.A: type is missing"),
+        (root(components={"examples": None}), f"components.examples: {EMPTY}"),
+        (root(components={"schemas": {"A": True}}), "components.schemas.A: must be an object"),
+        (schema(properties=[]), ".properties: must be an object"),
+        (schema(properties={"total": "number"}), ".properties.total: must be an object"),
+        (schema(properties={"total": None}), f".properties.total: {EMPTY}"),
+        (schema(properties={"type": "text"}), f".properties.type: {TYPES}"),
+        (schema(allOf="x"), ".allOf: must be an array"),
+        (schema(anyOf=["x"]), ".anyOf.0: must be an object"),
+        (schema(oneOf={}), ".oneOf: must be an array"),
+        (schema(oneOf=[]), ".oneOf: must have at least one alternative"),
+        (schema(items=[{}]), ".items: must be an object"),
+        (schema(additionalProperties="x"), ".additionalProperties: must be an object"),
+        (schema(additionalProperties={"items": 1}), ".additionalProperties.items: must be an object"),
+        (schema(patternProperties={"(": {}}), f".patternProperties.(: {PATTERN}"),
+        (member(type=5), f".type: {TYPES}"),
+        (member(type="text"), f".type: {TYPES}"),
+        (member(type=["string", {}]), f".type: {TYPES}"),
+        (member(type=[]), f".type: {TYPES}"),
+        (member(minLength="a"), f".minLength: {COUNT}"),
+        (member(minLength=-1), f".minLength: {COUNT}"),
+        (member(maxItems=True), f".maxItems: {COUNT}"),
+        (member(maximum="b"), ".maximum: must be a number"),
+        (member(minimum=True), ".minimum: must be a number"),
+        (member(exclusiveMaximum=None), ".exclusiveMaximum: must be a number"),
+        (member(pattern="("), f".pattern: {PATTERN}"),
+        (member(pattern="a{99999999999999999999}"), f".pattern: {PATTERN}"),
+        (member(pattern=5), f".pattern: {PATTERN}"),
+        (member(enum="x"), f".enum: {VALUES}"),
+        (member(enum=[]), f".enum: {VALUES}"),
+        (member(enum=[{"a": 1}]), f".enum: {VALUES}"),
+        (member(required="total"), ".required: must be an array of names"),
+        (member(required=[1]), ".required: must be an array of names"),
+        (member(nullable="yes"), ".nullable: must be true or false"),
+        (member(format=1), ".format: must be a text"),
+        (root(**{"x-limits": "x"}), "x-limits: must be an object"),
+        (root(**{"x-limits": {"callBytes": "x"}}), "x-limits.callBytes: must be a number, or an object of numbers"),
+        (root(**{"x-limits": {"window": {"requests": "x"}}}), "x-limits.window: must be a number, or an object"),
+        (schema(**{"x-semantic-event": "x"}), ".x-semantic-event: must be an object"),
+        (schema(**{"x-semantic-event": {"name": 5}}), ".x-semantic-event: family is missing"),
+        (
+            schema(**{"x-semantic-event": {"name": "Sold", "family": "shop", "shape": "round"}}),
+            ".x-semantic-event.shape: must be properties or envelope",
+        ),
+        (
+            schema(**{"x-semantic-event": {"name": "S", "family": "s", "shape": "envelope", "aliases": [1]}}),
+            ".x-semantic-event.aliases.0: must be a text",
+        ),
+    ],
+)
+def test_what_is_of_another_kind_than_it_must_be(refusal, where, said):
+    parts, place = where
+    assert refusal(document(**parts)).startswith(place)
+    assert said in refusal(document(**parts))
+
+
+def test_a_reference_must_lead_to_what_is_wanted_where_it_stands(refusal):
+    found = operation(parameters=[{"$ref": "#/components/schemas/Order"}])[0] | schema(type="string")[0]
+    assert refusal(document(**found)) == "components.schemas.Order: name is missing"
+
+
+def test_a_long_place_is_shown_by_its_beginning_and_its_end(refusal):
+    found = {"minLength": "a"}
+    for number in range(20):
+        found = {"properties": {f"property{number}": found}}
+    message = refusal(json.dumps(schemas(Order=found)))
+    assert re.match(r"components\.schemas\.Order\.properties\..*\.\.\..*\.property0\.minLength: must be", message)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"type": ["string", "null"]},
+        {"additionalProperties": None},
+        {"additionalProperties": False},
+        {"items": True},
+        {"required": True},
+        {"minimum": -1.5, "exclusiveMinimum": True},
+        {"exclusiveMaximum": 2},
+        {"pattern": r"^(?<year>\d{4})\p{L}+(?<!a)$"},
+        {"pattern": "[[a]"},
+        {"allOf": []},
+        {"enum": [None, 1, "a", True]},
+        {"properties": {"type": "object", "additionalProperties": {"type": "string"}, "description": "x"}},
+        {"properties": {"type": {"type": "string"}, "$ref": {}, "x-a": 1, "nullable": True, "anything": True}},
+        {"description": None, "example": None, "discriminator": "x", "x-a": None},
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_may_be_so(file, keywords):
+    found = schemas(Order=keywords)
+    assert read(file(json.dumps(found))) == found
+
+
+def test_a_schema_that_contains_itself_is_looked_at_once(file):
+    found = schemas(A={"properties": {"b": ref("B")}}, B={"anyOf": [{"items": ref("A")}, {"type": "string"}]})
+    assert read(file(json.dumps(found))) == found
+
+
+def test_extensions_among_paths_and_responses_are_left_out(file):
+    found = {
+        "x-note": "x",
+        "/orders": {"x-note": 1, "post": {"x-note": 2, "responses": {"x-note": 3, "200": {"description": ""}}}},
+    }
+    plain = {"/orders": {"x-note": 1, "post": {"x-note": 2, "responses": {"200": {"description": ""}}}}}
+    assert read(file(document(paths=found)))["paths"] == plain
+
+
+def test_two_operations_with_one_id(refusal):
+    paths = {"/a": {"get": {"operationId": "list"}, "put": {}}, "/b": {"get": {}, "put": {"operationId": "list"}}}
+    assert refusal(document(paths=paths)) == "paths./a.get and paths./b.put: both have the operationId list"
+
+
+def test_a_path_that_is_a_reference(refusal):
+    parts = {"paths": {"/orders": {"$ref": "#/components/pathItems/A"}}, "components": {"pathItems": {"A": {}}}}
+    assert refusal(document(**parts)) == "paths./orders: a path that is a reference cannot be taken; write it out"
+
+
 # ---- references
 
 
@@ -333,16 +517,57 @@ def test_a_reference_out_of_the_file(refusal, target):
     assert message.startswith(f"paths./orders.post.requestBody: refers to another document, {target}")
 
 
-@pytest.mark.parametrize("target", ["#/components/schemas/Other", "#/nothing", "#", "#Order", "#/openapi", "#/tags/0"])
+@pytest.mark.parametrize(
+    "target",
+    ["#/components/schemas/Other", "#/nothing", "#", "#Order", "#/openapi", "#/tags/1", "#/tags/-1", "#/tags/x"],
+)
 def test_a_reference_to_nothing(target):
     with pytest.raises(SourceError) as caught:
         check_references({**schemas(Order={"items": {"$ref": target}}), "tags": [{}]})
     assert one_line(caught) == f"components.schemas.Order.items: refers to {target}, which is not there"
 
 
-def test_a_reference_that_is_no_text():
+@pytest.mark.parametrize("target", [3, None, [], {}])
+def test_a_reference_that_is_no_text(target):
     with pytest.raises(SourceError, match=r"Order\.items: a \$ref must be a text"):
-        check_references(schemas(Order={"items": {"$ref": 3}}))
+        check_references(schemas(Order={"items": {"$ref": target}}))
+
+
+def boats(**operation):
+    return {"openapi": "3.1.0", "paths": {"/boats": {"get": operation}}}
+
+
+BY_PLACE = {"schema": {"$ref": "#/paths/~1boats/get/parameters/0/schema"}}
+
+
+def test_a_reference_to_an_entry_of_an_array_gives_way_to_what_it_leads_to(file):
+    sized = {"name": "size", "in": "query", "schema": {"type": "integer"}}
+    beside = {"schema": {**BY_PLACE["schema"], "default": 1}}
+    found = boats(
+        parameters=[sized, {"name": "length", "in": "query", **beside}, {"$ref": "#/paths/~1boats/get/parameters/0"}]
+    )
+    parameters = read(file(json.dumps(found)))["paths"]["/boats"]["get"]["parameters"]
+    assert [one["schema"] for one in parameters] == [
+        {"type": "integer"},
+        {"type": "integer", "default": 1},
+        {"type": "integer"},
+    ]
+
+
+def test_what_contains_itself_by_its_place_in_an_array_must_have_a_name(refusal):
+    schema = {"type": "object", "properties": {"parent": BY_PLACE["schema"]}}
+    message = refusal(json.dumps(boats(parameters=[{"name": "boat", "in": "query", "schema": schema}])))
+    assert message.startswith("paths./boats.get.parameters.0.schema: contains itself")
+
+
+def test_references_into_arrays_are_no_bomb(refusal, monkeypatch):
+    monkeypatch.setattr(references, "MAX_VALUES", 1000)
+
+    def twice(number):
+        return {"properties": {name: {"$ref": f"#/components/schemas/A/allOf/{number}"} for name in "ab"}}
+
+    parts = [twice(number + 1) for number in range(40)]
+    assert "values" in refusal(json.dumps(schemas(A={"allOf": [*parts, {"type": "string"}]})))
 
 
 def test_a_reference_to_a_path_by_its_escaped_name():

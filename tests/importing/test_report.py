@@ -6,12 +6,16 @@ from typing import get_args
 
 import pytest
 
-from scripts.importer.report import Section, as_json, exit_code, render, sections, text, verdict
-from scripts.importer.rules import RULES, Change, Kind
+from scripts.importer.report import EXIT_CODES, Section, listed, render, sections, verdict
+from scripts.importer.rules import SORTS, Change, Kind
 
 
 def change(subject, kind, name, before="", after="", breaking=False):
     return Change(name=name, subject=subject, kind=kind, before=before, after=after, breaking=breaking)
+
+
+def text(changes, kept=frozenset()):
+    return render(sections(changes, kept=kept))
 
 
 TYPE = change("type", "changed", "boats.Hull.weight", "string", "number", breaking=True)
@@ -82,11 +86,37 @@ def test_each_thing_that_goes_from_a_component_has_a_line_of_its_own(subject):
 
 
 def test_what_reads_the_same_is_said_once():
-    made = [change("enum", "added", "models.Rig", after=value) for value in ('"a b"', '"a  b"')]
+    made = [change("enum", "removed", "models.Rig", value) for value in ('"a b"', '"a  b"')]
     assert text(made).count("- ") == text([], kept=made).count("- ") == 1
 
 
+def test_nothing_new_is_kept_from_being_made():
+    """Beside a member that was kept a new one may have another name than alone."""
+    alone, beside = (change("property", "added", f"boats.Hull.{name}", after="string") for name in ("wood", "Wood"))
+    assert text([alone, beside], kept={alone}) == text([beside])
+    assert listed([alone, beside], kept={alone}) == listed([beside])
+
+
 LINES = {
+    "a call of batches": (change("call", "added", "models.Drift"), "`models.Drift`: new call, in batches alone"),
+    "a removed call": (change("call", "removed", "models.Drift"), "`models.Drift`: call removed"),
+    "a call without endpoint": (
+        change("call", "changed", "models.Sail", "a call of its own", "part of other calls"),
+        "`models.Sail`: part of other calls, was a call of its own",
+    ),
+    "a removed class": (change("type", "removed", "models.Hull"), "`models.Hull`: type removed"),
+    "a deprecated member": (
+        change("property", "changed", "boats.Hull.wood", "not deprecated", "deprecated"),
+        "`boats.Hull.wood`: deprecated, was not deprecated",
+    ),
+    "a renamed member": (
+        change("property", "renamed", "boats.Hull.of_wood (ofWood)", after="boats.Hull.ofWood"),
+        "`boats.Hull.of_wood (ofWood)`: renamed, now boats.Hull.ofWood",
+    ),
+    "a default of what is read": (
+        change("default", "added", "models.Fault.code", after="1"),
+        "`models.Fault.code`: new default 1",
+    ),
     "an endpoint": (change("endpoint", "added", "POST /moor"), "`POST /moor`: added"),
     "a header": (
         change("endpoint", "changed", "every endpoint header X-Wind", "optional", "required"),
@@ -135,13 +165,34 @@ def test_a_line_reads_as_a_person_would_put_it(made, line):
     assert sections([made]) == (Section("Compatible", (line,)),)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_every_sort_of_change_has_a_line(rule):
-    made = change(rule.subject, rule.kind, "boats.Hull", "old words", "new words")
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (
+            change("default", "added", "boats.Hull.wood", after='"oak"', breaking=True),
+            '`boats.Hull.wood`: new default `"oak"`, sent for whoever leaves it out',
+        ),
+        (
+            change("default", "changed", "boats.Hull.wood", "1", "2", breaking=True),
+            "`boats.Hull.wood`: default 2, was 1, sent for whoever leaves it out",
+        ),
+        (
+            change("default", "removed", "boats.Hull.wood", "1", breaking=True),
+            "`boats.Hull.wood`: default removed, was 1, no longer sent for whoever leaves it out",
+        ),
+    ],
+)
+def test_a_default_that_is_sent_says_so(made, line):
+    assert sections([made]) == (Section("Breaking", (line,)),)
+
+
+@pytest.mark.parametrize("sort", SORTS.values(), ids=SORTS)
+def test_every_sort_of_change_has_a_line(sort):
+    made = change(sort.subject, sort.kind, "boats.Hull", "old words", "new words")
     ((_, (line,)),) = sections([made])
     assert line.startswith("`boats.Hull`: ")
     assert "{" not in line
-    assert rule.kind not in {"changed", "renamed"} or "new words" in line
+    assert sort.kind not in {"changed", "renamed"} or "new words" in line
 
 
 @pytest.mark.parametrize(
@@ -169,15 +220,15 @@ def test_others_may_add_sections():
     ("made", "said", "code"), [([], "none", 0), ([NEW], "compatible", 10), ([NEW, TYPE], "breaking", 20)]
 )
 def test_the_verdict_is_that_of_the_worst_change(made, said, code):
-    assert (verdict(made), exit_code(made), as_json(made)["verdict"]) == (said, code, said)
+    assert (verdict(made), EXIT_CODES[verdict(made)], listed(made)["verdict"]) == (said, code, said)
 
 
 def test_what_is_kept_has_the_verdict_that_it_has_for_the_vendor():
-    assert as_json([NEW, GONE], kept={GONE})["verdict"] == verdict([NEW, GONE]) == "breaking"
+    assert listed([NEW, GONE], kept={GONE})["verdict"] == verdict([NEW, GONE]) == "breaking"
 
 
 def test_programs_get_every_change_and_the_counts():
-    report = as_json([TYPE, NEW], kept={GONE})
+    report = listed([TYPE, NEW], kept={GONE})
     assert json.loads(json.dumps(report)) == report
     assert report["counts"] == {
         "breaking": 1,
@@ -206,10 +257,10 @@ def test_programs_get_every_change_and_the_counts():
 
 def test_the_order_of_the_changes_makes_no_difference():
     assert text([TYPE, GONE, NEW]) == text(iter([NEW, GONE, TYPE]))
-    assert as_json(iter([TYPE, GONE, NEW])) == as_json([NEW, GONE, TYPE])
+    assert listed(iter([TYPE, GONE, NEW])) == listed([NEW, GONE, TYPE])
 
 
 def test_each_kind_is_counted():
     made = [change("type", kind, f"boats.{name}") for kind, name in product(get_args(Kind), "ab")]
-    counts = as_json(made)["counts"]
+    counts = listed(made)["counts"]
     assert [counts[kind] for kind in get_args(Kind)] == [2, 2, 2, 2]

@@ -94,6 +94,26 @@ def test_the_committed_spec_stays_as_it_is():
     assert reref(COMMITTED) == COMMITTED
 
 
+def test_a_chain_of_components_may_be_long():
+    chain = {f"Boat{number}": thing(tender=ref(f"Boat{number + 1}")) for number in range(5000)}
+    end = {"Boat5000": BOAT}
+    short = thing(tender=ref("Boat4999"))
+    assert body_of(reref(document(short, **chain, **end))) == ref("Boat4998")
+    whole = thing(tender=thing(tender=BOAT))
+    assert body_of(reref(document(whole, **chain, **end))) == ref("Boat4998")
+
+
+def test_components_may_all_refer_to_each_other():
+    names = [f"Boat{number}" for number in range(150)]
+    members = {name: ref(name) for name in names}
+    schemas = {name: thing(**members, **{f"of{name}": {"type": "string"}}) for name in names}
+    assert reref(document(schemas["Boat7"], **schemas)) == document(ref("Boat7"), **schemas)
+
+
+def test_a_component_is_found_by_its_escaped_name():
+    assert body_of(reref(document(SAIL, **{"a/b": SAIL}))) == ref("a~1b")
+
+
 def test_time_grows_with_the_size_and_not_with_its_square():
     schemas = {f"Boat{number}": thing(**{f"a{number}": {"type": "string"}, "sail": SAIL}) for number in range(2000)}
     body = {"anyOf": [copy.deepcopy(schema) for schema in schemas.values()]}

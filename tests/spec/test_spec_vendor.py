@@ -10,11 +10,32 @@ from scripts.import_spec import SPEC
 from scripts.importer.document import MARK
 from scripts.importer.importing import import_documents
 
+CALLS = ("alias", "batch", "group", "identify", "page", "screen", "track")
+
 # What the overlay says otherwise than the files; each has its reason there.
 OTHERWISE = {
     # An e-mail address identifies a person too, and two reports need no identity.
     "POST /identify request: anonymousId: required",
     "POST /track request: anonymousId: required",
+    # A call without a body says nothing.
+    *(f"POST /{call} request: asks for more" for call in CALLS),
+    # Nothing but its type says what kind of call an item is.
+    "POST /batch request: batch[].type: asks for more",
+    # A call without a group, or without one of its people, has no subject.
+    "POST /group request: anonymousId: asks for more",
+    "POST /group request: groupId: asks for more",
+    # Without an id there is nothing to delete; a report is found by the delivery's id, and says nothing without a
+    # metric; actionType is what the file requires under a name that the event does not have.
+    *(
+        f"{where}: properties.{name}: asks for more"
+        for event, name in (
+            ("Object Deleted", "objectId"),
+            ("Report Content Event", "actionType"),
+            ("Report Delivery Event", "deliveryId"),
+            ("Report Delivery Event", "metric"),
+        )
+        for where in (f"event {event.replace(' ', '')}", f"POST /track request {event}")
+    ),
 }
 
 
