@@ -159,9 +159,16 @@ def test_many_tasks_may_share_a_client_and_no_more_requests_than_connections_are
     class Counting(httpx.AsyncBaseTransport):
         now = most = 0
 
+        def __init__(self) -> None:
+            self.full = asyncio.Event()
+
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             self.now += 1
             self.most = max(self.most, self.now)
+            # The first ones wait for each other, so that it is no matter of luck how many there are at once.
+            if self.now == 4:
+                self.full.set()
+            await asyncio.wait_for(self.full.wait(), 10)
             await asyncio.sleep(0)
             self.now -= 1
             return httpx.Response(200)
