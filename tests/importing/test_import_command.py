@@ -135,7 +135,8 @@ def test_facts_that_were_asked_for_must_be_there(vendor, spec, problem):
 
 def test_schemas_without_end_are_one_line(vendor, spec, problem, monkeypatch):
     def endless(*_, **__):
-        return endless()
+        # As Python says it; really to exhaust the stack would end some versions of it.
+        raise RecursionError
 
     monkeypatch.setattr(import_spec, "import_documents", endless)
     assert problem(vendor, "--spec", spec) == (f"{vendor}: schemas in schemas, more of them than can be followed", "")
