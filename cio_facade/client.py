@@ -60,6 +60,8 @@ class CustomerIO(Verbs[Receipt]):
         How patiently to repeat what may yet succeed.
     transport : httpx.BaseTransport, optional
         What carries the requests, such as `testing.RecordingTransport`, or ``httpx.HTTPTransport`` with a proxy.
+        One of httpx's own that several threads share may break off a request, which is then repeated under its id
+        (encode/httpcore#1110); what is used by default does not.
     naive_timestamps : {"refuse", "utc", "local"}
         What a datetime without a time zone means.
     clock : Clock, optional
