@@ -7,6 +7,7 @@ from scripts.generator.spec import COMPONENT, MARK, Json, is_array, is_object
 
 __all__ = [
     "COMPONENT",
+    "KINDS_OF_COMPONENTS",
     "LISTS_OF_SCHEMAS",
     "MAPS_OF_SCHEMAS",
     "MARK",
@@ -15,9 +16,11 @@ __all__ = [
     "UNIONS",
     "Json",
     "SourceError",
+    "event_names",
     "is_array",
     "is_object",
     "operations",
+    "parameter_place",
     "reference_to",
     "referred",
     "resolve",
@@ -34,6 +37,19 @@ MAPS_OF_SCHEMAS = ("properties", "patternProperties")
 LISTS_OF_SCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
 SCHEMAS = ("items", "additionalProperties", "contains", "propertyNames", "not")
 """Keywords of a schema whose values are schemas, or may be."""
+
+
+KINDS_OF_COMPONENTS = {
+    "schemas": "component{}",
+    "responses": "response{}",
+    "parameters": "parameter{}",
+    "headers": "header{}",
+    "requestBodies": "body{}",
+    "securitySchemes": "scheme{}",
+    "callbacks": "path{}{}",
+    "pathItems": "path{}",
+}
+"""What the components are by name, for tables of what holds what."""
 
 
 class SourceError(Exception):
@@ -84,6 +100,18 @@ def resolve(document: Json, node: Json) -> Json:
             raise SourceError(f"{target}: there is no such component")
         node = found
     return node
+
+
+def event_names(schema: Json) -> list[str]:
+    """Return what an event may be called, its name first; nothing for what is no event."""
+    mark = schema.get(MARK)
+    return [mark["name"], *mark.get("aliases", ())] if mark else []
+
+
+def parameter_place(document: Json, parameter: Json) -> tuple[Any, Any]:
+    """Return where a parameter goes: no operation has two for one place."""
+    read = resolve(document, parameter)
+    return read.get("in"), read.get("name")
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:

@@ -1,7 +1,5 @@
 """Gives every object, mapping and enum a component of its own, under the name that callers know it by."""
 
-import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,15 +14,20 @@ from scripts.importer.document import (
     MARK,
     SCHEMAS,
     Json,
+    event_names,
     is_array,
     is_object,
     operations,
+    parameter_place,
     reference_to,
     referred,
     resolve,
     schemas_of,
 )
 from scripts.importer.fingerprint import Fingerprints, endless
+from scripts.importer.naming import pascal, singular
+from scripts.importer.shared_parts import SharedParts
+from scripts.importer.values import text_of
 
 
 def hoist(document: Json, committed: Json | None = None) -> Json:
@@ -42,26 +45,6 @@ def hoist(document: Json, committed: Json | None = None) -> Json:
         Canonical; only its names are read.
     """
     return _Hoister(document, committed or {}).document()
-
-
-def pascal(name: str) -> str:
-    """Return a name as a class is called.
-
-    >>> pascal("seat_number"), pascal("X-Seat-Number"), pascal("seatNumber")
-    ('SeatNumber', 'XSeatNumber', 'SeatNumber')
-    """
-    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", name))
-
-
-def singular(name: str) -> str:
-    """Return what one item of a list of that name is called.
-
-    >>> singular("products"), singular("categories"), singular("address")
-    ('product', 'category', 'address')
-    """
-    if name.endswith("ies") and len(name) > len("ties"):
-        return name[:-3] + "y"
-    return name[:-1] if name.endswith("s") and not name.endswith(("ss", "us", "is")) else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +102,10 @@ class _Hoister:
         self._kept: dict[str, str] = {}
         self._alike: dict[tuple[str, str], str] = {}
         self._given: dict[str, str] = {}
-        self._components: dict[str, str] = {}
         self._schemas: dict[str, Json] = {}
-        self._shared: dict[str, dict[str, Json]] = defaultdict(dict)
-        # What the committed document calls a part with that content, and what it is called otherwise.
-        self._parts: dict[str, tuple[dict[str, str], dict[str, str]]] = {"parameters": ({}, {}), "responses": ({}, {})}
+        self._shared = SharedParts(committed)
         self._parameters = Counter(
-            _key(resolve(document, parameter))
+            text_of(resolve(document, parameter))
             for _, _, operation in operations(document)
             for parameter in operation.get("parameters", ())
         )
@@ -136,9 +116,9 @@ class _Hoister:
         self._rewritten(self._learn)
         # Where one component has become two, the name stays with what most places have.
         self._kept = {name: votes.most_common(1)[0][0] for name, votes in self._votes.items()}
-        self._shared.clear()
+        self._shared.forget()
         found = self._rewritten(self._named)
-        components = {**found.get("components", {}), **self._shared, "schemas": self._schemas}
+        components = {**found.get("components", {}), **self._shared.parts, "schemas": self._schemas}
         found = {**found, "components": {kind: named for kind, named in components.items() if named}}
         listed: list[Json] = self._source.get("tags", [])
         used = {tag for _, _, operation in operations(found) for tag in operation.get("tags", ())}
@@ -151,13 +131,13 @@ class _Hoister:
     def _rewritten(self, see: See) -> Json:
         """Return the document with each schema of an event or an operation as ``see`` would have it."""
         committed, ours = schemas_of(self._committed), schemas_of(self._source)
-        known = {called: key for key, schema in committed.items() for called in _called(schema)}
+        known = {called: key for key, schema in committed.items() for called in event_names(schema)}
         # The same words with other capitals are the same event.
         alike = {key_of(called): key for called, key in known.items()}
         # Of two components that are one event the first by key counts.
         events = {ours[key][MARK]["name"]: key for key in sorted(ours, reverse=True) if MARK in ours[key]}
         for name, key in sorted(events.items()):
-            called = _called(ours[key])
+            called = event_names(ours[key])
             names = [known[one] for one in called if one in known]
             names += [alike[key_of(one)] for one in called if key_of(one) in alike]
             see(reference_to(key), _Place("", name, reference_to(names[0]) if names else None))
@@ -206,36 +186,19 @@ class _Hoister:
         place = _Place(owner, "Response" + ("" if status == "200" else pascal(status)), None)
         found = {key: part for key, part in self._content(here, there, place, see).items() if key not in UNREAD}
         key = str(response.get("$ref", "")).rpartition("/")[2]
-        return self._component("responses", here, found, known, PHRASES.get(key, key))
+        return self._shared.put("responses", here, found, known, PHRASES.get(key, key))
 
     def _parameter(self, parameter: Json, known: list[Json], owner: str, see: See) -> Json:
         here = found = resolve(self._source, parameter)
-        same = next((part for part in known if _identity(resolve(self._committed, part)) == _identity(found)), None)
-        several = self._parameters[_key(found)] > 1
+        goes = parameter_place(self._source, found)
+        same = next((part for part in known if parameter_place(self._committed, part) == goes), None)
         name = str(found["name"])
         if is_object(found.get("schema")):
             there = resolve(self._committed, same) if same else {}
             place = _Place(owner, name, _at(there, "schema"))
             found = {**found, "schema": see(found["schema"], place)}
-        return self._component("parameters", here, found, same, name.removeprefix("X-") if several else "")
-
-    def _component(self, kind: str, source: Json, node: Json, known: Json | None, name: str) -> Json:
-        """Put a response or a parameter among the components if it has a name, and nothing else has it."""
-        kept = (known or {}).get("$ref", "").rpartition("/")[2]
-        by_content, by_name = self._parts[kind]
-        key = _key(source)
-        if kept:
-            by_content.setdefault(key, kept)
-        elif name:
-            by_name.setdefault(key, pascal(name))
-        theirs = self._committed.get("components", {}).get(kind, {})
-        for wanted in (kept, by_content.get(key, ""), by_name.get(key, "")):
-            known_by_content = wanted in by_content.values()
-            taken = self._shared[kind].get(wanted, node if known_by_content else theirs.get(wanted, node))
-            if wanted and taken == node:
-                self._shared[kind][wanted] = node
-                return {"$ref": f"#/components/{kind}/{wanted}"}
-        return node
+        several = self._parameters[text_of(here)] > 1
+        return self._shared.put("parameters", here, found, same, name.removeprefix("X-") if several else "")
 
     def _inside(self, schema: Json, place: _Place, owner: str, see: See) -> Json:
         """Return a schema with each of its parts as ``see`` would have it; members belong to the owner."""
@@ -359,19 +322,6 @@ class _Hoister:
         if name in self._given:
             return self._given[name] == print_
         return name not in schemas_of(self._committed)
-
-
-def _called(schema: Json) -> list[str]:
-    mark = schema.get(MARK, {})
-    return [mark["name"], *mark.get("aliases", ())] if mark else []
-
-
-def _key(node: Json) -> str:
-    return json.dumps(node, sort_keys=True)
-
-
-def _identity(parameter: Json) -> tuple[str, str]:
-    return parameter.get("in", ""), parameter.get("name", "")
 
 
 def _at(node: Json, *path: str) -> Json | None:

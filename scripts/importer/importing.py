@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from scripts.importer.changes import Change, changes
 from scripts.importer.combine import LIMITS, topics
-from scripts.importer.document import MARK, Json, SourceError, schemas_of
+from scripts.importer.document import MARK, Json, SourceError, event_names, schemas_of
 from scripts.importer.events import UNMET
 from scripts.importer.fidelity import Loss, Rule, Source
 from scripts.importer.finish import finish, ordered
@@ -141,7 +141,7 @@ def import_documents(documents: Mapping[str, Json], committed: Json, facts: Fact
         changes=tuple(sorted(found | made)),
         kept=found - made,
         unspoken=tuple(sorted((topics(before) - topics(new) - {LIMITS}) | _unread_limits(new, before, facts.reading))),
-        unmet=tuple(sorted({name for document in read for name in document.get(UNMET, ())} - _event_names(spec))),
+        unmet=tuple(sorted({name for document in read for name in document.get(UNMET, ())} - {*_events_of(spec)})),
         undescribed=tuple(facts.prose.missing(spec)) if facts.prose else (),
         fidelity=dict(_fidelity(documents, read, new, spec)),
         needless=() if _is_ours(documents.values()) else tuple(facts.overlay.idle(new) if facts.overlay else ()),
@@ -235,20 +235,16 @@ def _checked(spec: Json, before: Json) -> Json:
     return spec
 
 
-def _event_names(document: Json) -> set[str]:
-    marks = [schema[MARK] for schema in schemas_of(document).values() if MARK in schema]
-    return {name for mark in marks for name in (mark["name"], *mark.get("aliases", ()))}
+def _events_of(document: Json) -> Iterator[str]:
+    for schema in schemas_of(document).values():
+        yield from event_names(schema)
 
 
 def _unread_limits(new: Json, before: Json, reading: Reading | None) -> set[str]:
     """Return the limits that a sentence used to state, and that no sentence of the files does."""
     stated = {name for limit in (reading.limits if reading else ()) for name in limit.pattern.groupindex}
     first = {name.partition("__")[0] for name in stated}
-    return {
-        f"x-limits.{name}"
-        for name in first
-        if name in before.get("x-limits", {}) and name not in new.get("x-limits", {})
-    }
+    return {f"{LIMITS}.{name}" for name in first if name in before.get(LIMITS, {}) and name not in new.get(LIMITS, {})}
 
 
 def _is_ours(documents: Iterable[Json]) -> bool:

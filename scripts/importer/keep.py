@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from scripts.importer.combine import WHOLE_TOPICS, topics
-from scripts.importer.document import MARK, Json, is_array, is_object, operations, resolve, schemas_of
+from scripts.importer.combine import LIMITS, WHOLE_TOPICS, topics
+from scripts.importer.document import MARK, Json, is_array, is_object, operations, parameter_place, schemas_of
 from scripts.importer.values import text_of
 
 
@@ -20,9 +20,9 @@ def keep_unspoken(document: Json, committed: Json) -> Json:
     for topic in WHOLE_TOPICS:
         if topic in committed and topic not in spoken:
             found[topic] = committed[topic]
-    if "x-limits" in committed:
+    if LIMITS in committed:
         # A sentence that is not found states nothing: it does not lift a limit.
-        found["x-limits"] = _deep(document.get("x-limits", {}), committed["x-limits"])
+        found[LIMITS] = _deep(document.get(LIMITS, {}), committed[LIMITS])
     components: dict[str, Json] = {
         kind: committed.get("components", {}).get(kind, {}) | document.get("components", {}).get(kind, {})
         for kind in {**committed.get("components", {}), **document.get("components", {})}
@@ -49,8 +49,8 @@ def keep_everything(document: Json, committed: Json) -> Json:
             if path in document.get("paths", {}) or not ids & {*_ids(item)}
         }
         found["paths"] = _united(document.get("paths", {}), old, partial(_united, both=both))
-    if "x-limits" in committed:
-        found["x-limits"] = _deep(document.get("x-limits", {}), committed["x-limits"])
+    if LIMITS in committed:
+        found[LIMITS] = _deep(document.get(LIMITS, {}), committed[LIMITS])
     for key, identity in (("servers", "url"), ("tags", "name")):
         if key in committed:
             found[key] = _listed(document.get(key, []), committed[key], identity)
@@ -113,15 +113,10 @@ def _operation(document: Json, committed: Json, new: Any, old: Any) -> Any:
     if "responses" in old:
         found["responses"] = _united(new.get("responses", {}), old["responses"], _content)
     if "parameters" in old:
-        there = [_identity(document, parameter) for parameter in new.get("parameters", ())]
-        gone = [parameter for parameter in old["parameters"] if _identity(committed, parameter) not in there]
+        there = [parameter_place(document, parameter) for parameter in new.get("parameters", ())]
+        gone = [parameter for parameter in old["parameters"] if parameter_place(committed, parameter) not in there]
         found["parameters"] = [*new.get("parameters", ()), *gone]
     return found
-
-
-def _identity(document: Json, parameter: Json) -> tuple[Any, Any]:
-    read = resolve(document, parameter)
-    return read.get("in"), read.get("name")
 
 
 def _content(new: Json, old: Json) -> Json:
@@ -145,9 +140,10 @@ def _schema(new: Any, old: Any) -> Any:
         found["anyOf"] = _listed(new["anyOf"], old["anyOf"])
     if is_object(new.get("items")) and is_object(old.get("items")):
         found["items"] = _schema(new["items"], old["items"])
-    for key in ("x-batchable", *(() if MARK not in new else (MARK,))):
-        if key in old:
-            found[key] = _mark(new[key], old[key]) if key in new and key == MARK else new.get(key, old[key])
+    if "x-batchable" in old:
+        found.setdefault("x-batchable", old["x-batchable"])
+    if MARK in new and MARK in old:
+        found[MARK] = _mark(new[MARK], old[MARK])
     return found
 
 

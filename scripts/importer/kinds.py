@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from scripts.generator.spec import SHAPES
-from scripts.importer.document import MARK, METHODS, Json, SourceError, is_array, is_object
+from scripts.importer.document import KINDS_OF_COMPONENTS, MARK, METHODS, Json, SourceError, is_array, is_object
 from scripts.importer.references import Place, follow, path_in, path_of
 
 __all__ = ["check_kinds"]
@@ -52,18 +52,7 @@ KINDS: dict[str, dict[str, str]] = {
     "body": {"required": "flag", "content": "media{}"},
     "media": {"schema": "schema", "encoding": "object{}"},
     "response": {"headers": "header{}", "content": "media{}"},
-    "components": {
-        "schemas": "component{}",
-        "responses": "response{}",
-        "parameters": "parameter{}",
-        "headers": "header{}",
-        "requestBodies": "body{}",
-        "securitySchemes": "scheme{}",
-        "callbacks": "path{}{}",
-        "pathItems": "path{}",
-        "examples": "object{}",
-        "links": "object{}",
-    },
+    "components": KINDS_OF_COMPONENTS | {"examples": "object{}", "links": "object{}"},
     "scheme": _each("text", "type scheme name in bearerFormat openIdConnectUrl") | {"x-key-pattern": "pattern"},
     "schema": _each("number", "minimum maximum multipleOf")
     | _each("bound", "exclusiveMinimum exclusiveMaximum")

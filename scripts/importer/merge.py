@@ -115,12 +115,14 @@ class _Merger:
         found: list[Json] = []
         reason: ImpossibleError | None = None
         self._combining += 1
-        for combination in combinations:
-            try:
-                found.append(self._each(combination))
-            except ImpossibleError as error:
-                reason = error
-        self._combining -= 1
+        try:
+            for combination in combinations:
+                try:
+                    found.append(self._each(combination))
+                except ImpossibleError as error:
+                    reason = error
+        finally:
+            self._combining -= 1
         if reason and not found:
             raise reason
         return found

@@ -8,7 +8,16 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from scripts.importer.document import MARK, METHODS, UNIONS, Json, is_array, is_object
+from scripts.importer.document import (
+    KINDS_OF_COMPONENTS,
+    MARK,
+    METHODS,
+    UNIONS,
+    Json,
+    is_array,
+    is_object,
+    parameter_place,
+)
 
 __all__ = ["tidy"]
 
@@ -67,16 +76,7 @@ _KEYWORDS: dict[str, dict[str, str]] = {
     "media": {"schema": "schema", "encoding": ""},
     "response": {"$ref": "", "headers": "header{}", "content": "media{}"},
     "header": _PARAMETER,
-    "components": {
-        "schemas": "component{}",
-        "responses": "response{}",
-        "parameters": "parameter{}",
-        "headers": "header{}",
-        "requestBodies": "body{}",
-        "securitySchemes": "scheme{}",
-        "callbacks": "path{}{}",
-        "pathItems": "path{}",
-    },
+    "components": KINDS_OF_COMPONENTS,
     "scheme": _taken("$ref type scheme name in bearerFormat flows openIdConnectUrl x-key-pattern"),
     "schema": _SCHEMA,
     # Here the title is data too: it may be the name of an event.
@@ -349,8 +349,8 @@ def _operations_alone(document: Json, item: Json) -> Json:
     found = {key: value for key, value in item.items() if key not in ("parameters", "servers")}
     for method, operation in operations.items():
         own = operation.get("parameters", [])
-        named = {_place(document, parameter) for parameter in own}
-        parameters = [parameter for parameter in shared if _place(document, parameter) not in named] + own
+        named = {parameter_place(document, parameter) for parameter in own}
+        parameters = [parameter for parameter in shared if parameter_place(document, parameter) not in named] + own
         servers = operation.get("servers") or item.get("servers", [])
         found[method] = {key: value for key, value in operation.items() if key not in ("parameters", "servers")}
         if parameters:
@@ -362,13 +362,6 @@ def _operations_alone(document: Json, item: Json) -> Json:
 
 def _address(server: Json) -> str:
     return str(server.get("url", "")).rstrip("/")
-
-
-def _place(document: Json, parameter: Json) -> tuple[Any, Any]:
-    """Where an operation's parameter goes: no operation has two for one place."""
-    name = str(parameter.get("$ref", "")).rpartition("/")[2]
-    target = document.get("components", {}).get("parameters", {}).get(name, parameter)
-    return target.get("in"), target.get("name")
 
 
 # Security

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scripts.importer.document import resolve
-from scripts.importer.hoist import hoist, pascal, singular
+from scripts.importer.hoist import hoist
+from scripts.importer.naming import pascal, singular
 
 COMMITTED = json.loads((Path(__file__).parents[2] / "cio_pipelines_api.json").read_text("utf-8"))
 

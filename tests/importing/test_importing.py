@@ -1,5 +1,6 @@
 import copy
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -479,3 +480,18 @@ def test_a_choice_that_may_be_null_from_now_on_keeps_its_name():
     spec = run(vendor(thing(rig=rig))).spec
     found = run(vendor(thing(rig={**rig, "nullable": True})), committed=spec)
     assert found.spec["components"]["schemas"].keys() == spec["components"]["schemas"].keys() == {"Build", "BuildRig"}
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_sentence_that_is_not_found_beside_one_that_is_lifts_no_limit_either(pruned):
+    facts = Facts(replace(READING, limits=(*READING.limits, LimitText(re.compile(r"(?P<mates>\d+) mates")))))
+    spec = run(vendor(text="Take at most 5 sailors and 2 mates."), facts=facts).spec
+    found = run(vendor(text="Take 3 mates."), committed=spec, facts=facts, pruned=pruned)
+    assert found.spec["x-limits"] == {"crew": 5, "mates": 3}
+    assert found.unspoken == ("x-limits.crew",)
+
+
+def test_an_event_keeps_its_class_when_its_words_get_other_capitals():
+    spec = run(of_events(a=event("Boat Sailed", crew=TEXT)), facts=Facts(READING)).spec
+    found = run(of_events(a=event("Boat sailed", crew=TEXT)), committed=spec, facts=Facts(READING))
+    assert found.spec["components"]["schemas"].keys() == {"BoatSailed"}

@@ -603,3 +603,9 @@ def test_the_schemas_of_operations_are_merged_like_components():
 
 def test_the_committed_spec_is_merged_already():
     assert merge(COMMITTED) == COMMITTED
+
+
+def test_an_object_does_not_require_its_constants():
+    constant = {"type": "string", "const": "sail"}
+    assert merged(thing("kind", "name", kind=constant, name=TEXT)) == thing("name", kind=constant, name=TEXT)
+    assert merged(all_of(thing("kind"), thing(kind=constant))) == thing(kind=constant)
