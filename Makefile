@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test generate check-generated import-spec update lint types format bench clean
+.PHONY: help setup debian demo test test-faults generate check-generated import-spec update lint types format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,11 +18,17 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
+debian:  ## programs that some tests need, from Debian's packages, where they may be installed
+	@scripts/debian.sh redis-server strace
+
 demo: setup generate  ## the main job: a sample of people and orders into the embedded sandbox
 	$(BIN)/cio-facade demo
 
-test: setup lint types check-generated  ## everything that CI runs
+test: setup debian lint types check-generated  ## everything that CI runs
 	$(BIN)/python -m pytest -n 2
+
+test-faults: setup debian  ## the fault tests in their long form: 200 000 messages, hundreds of kills, an outage of 30 s
+	CIO_FAULTS=long $(BIN)/python -m pytest tests/faults -o faulthandler_timeout=1800 $(ARGS)
 
 generate: setup  ## the typed client in generated/ from cio_pipelines_api.json
 	$(BIN)/python scripts/generate.py
@@ -54,8 +60,12 @@ format: setup  ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## figures, side by side in one run
-	$(BIN)/python -m benchmarks
+bench: setup build/peers  ## figures, side by side in one run, into docs/performance.md
+	$(BIN)/python -m benchmarks --docs docs
+
+build/peers: benchmarks/apart.txt
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ --requirement $<
+	@touch $@
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,12 +30,12 @@ __all__ = ["by_hand", "ideal"]
 _ENVELOPE = len('{"batch":[]}')
 
 
-def by_hand(origin: str) -> AbstractContextManager[Deliver]:
+def by_hand(origin: str, _: int) -> AbstractContextManager[Deliver]:
     """The loop as one would write it: a UUID and the time of day for each event."""
     return _loop(origin, _calls)
 
 
-def ideal(origin: str) -> AbstractContextManager[Deliver]:
+def ideal(origin: str, _: int) -> AbstractContextManager[Deliver]:
     """The loop with every trick that is known: ids from a counter, the time formatted once a millisecond."""
     return _loop(origin, _cheapest_calls)
 

@@ -1,19 +1,44 @@
-"""What came out, as values, as a table and as JSON."""
+"""What came out, as values, as tables in Markdown and as JSON."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from importlib.metadata import distributions
+from math import floor, log10
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import attrs
 
-__all__ = ["Figure", "Target", "as_json", "as_text", "machine"]
+from benchmarks.peers import APART
 
-_PACKAGES = ("httpx", "orjson", "customerio-cdp-analytics")
-_COLUMNS = ("run", "who", "events", "figure", "compared", "CPU s / 100 000", "memory MB", "requests", "lost")
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "Figure",
+    "Outcome",
+    "Target",
+    "as_json",
+    "as_text",
+    "figure_table",
+    "machine",
+    "target_table",
+    "whole",
+    "words",
+]
+
+_PACKAGES = (
+    "httpx",
+    "orjson",
+    "customerio-cdp-analytics",
+    "segment-analytics-python",
+    "rudder-sdk-python",
+    "posthog",
+    "customerio",
+    "async-customerio",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -24,27 +49,6 @@ class Figure:
     who: str
     values: dict[str, float]
     ratios: dict[str, float] = attrs.field(factory=dict[str, float])
-
-    def cells(self) -> tuple[str, ...]:
-        """The row as text."""
-        value = self.values.get
-        figure = next(
-            (form.format(value(key)).replace(",", " ") for key, form in _FORMS.items() if key in self.values), ""
-        )
-        return (
-            self.run,
-            self.who,
-            _whole(value("events")),
-            figure,
-            ", ".join(f"{ratio:.2f} x {whom}" for whom, ratio in self.ratios.items()),
-            f"{value('cpu_seconds_per_100000'):.2f}" if "cpu_seconds_per_100000" in self.values else "",
-            _whole(value("memory_mb")),
-            _whole(value("requests")),
-            _whole(value("lost")),
-        )
-
-
-_FORMS = {"events_per_second": "{:,.0f}/s", "milliseconds": "{:.0f} ms", "microseconds": "{:.0f} µs"}
 
 
 class Target(NamedTuple):
@@ -63,23 +67,46 @@ class Target(NamedTuple):
     def cells(self) -> tuple[str, ...]:
         """The row as text."""
         wanted = f"at {'most' if self.most else 'least'} {self.wanted:g}"
-        return self.what, wanted, f"{self.measured:.2f}", "met" if self.met else "MISSED"
+        return self.what, wanted, _three(self.measured), "met" if self.met else "**missed**"
+
+
+Outcome: TypeAlias = tuple[list[Figure], list[Target]]
+"""What a run gives."""
 
 
 def machine() -> dict[str, Any]:
-    """What it ran on: enough to judge the figures, nothing that names the machine."""
-    python = f"{platform.python_implementation()} {platform.python_version()}"
+    """What it ran on: enough to judge the figures, nothing that tells whose it is."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    packages = {name: found for name in _PACKAGES if (found := _version(name))}
-    return {"cores": cores, "memory_gb": round(memory), "system": sys.platform, "python": python, **packages}
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "memory_gb": round(memory),
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        **{name: found for name in _PACKAGES if (found := _version(name))},
+    }
+
+
+def words(about: dict[str, Any], sink: str) -> str:
+    """Name the machine in a sentence or two."""
+    packages = ", ".join(f"{name} {about[name]}" for name in _PACKAGES if name in about)
+    hardware = f"{about['cores']} cores of {about['processor']}, {about['memory_gb']} GB"
+    return f"{hardware}, {about['system']}, {about['python']}; {packages}. The sink: {sink}."
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as told:  # noqa: PTH123
+            names = [line.partition(":")[2].strip() for line in told if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.machine()
 
 
 def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    found = next(distributions(name=package, path=[*sys.path, str(APART)]), None)
+    return found and found.version
 
 
 def as_json(figures: list[Figure], targets: list[Target], **more: Any) -> dict[str, Any]:
@@ -93,17 +120,74 @@ def as_json(figures: list[Figure], targets: list[Target], **more: Any) -> dict[s
 
 def as_text(figures: list[Figure], targets: list[Target]) -> str:
     """Everything, as tables in Markdown."""
-    tables = [_table(_COLUMNS, [figure.cells() for figure in figures])]
-    if targets:
-        tables.append(_table(("target", "wanted", "measured", ""), [target.cells() for target in targets]))
-    return "\n\n".join(tables)
+    runs = dict.fromkeys(figure.run for figure in figures)
+    tables = [f"## {run}\n\n{figure_table([f for f in figures if f.run == run])}" for run in runs]
+    return "\n\n".join([*tables, *(["## targets\n\n" + target_table(targets)] if targets else [])])
+
+
+def figure_table(figures: Sequence[Figure]) -> str:
+    """Make a table of the figures of one run: a column for each value and each ratio that some of them has."""
+    columns = [key for key in _COLUMNS if any(key in figure.values for figure in figures)]
+    ratios = list(dict.fromkeys(name for figure in figures for name in figure.ratios))
+    at = 1 + next((n for n, key in enumerate(columns) if key in _COMPARED), len(columns) - 1)
+    head = [_COLUMNS[key][0] for key in columns]
+    rows = [
+        (
+            figure.who,
+            *(_cell(figure, key) for key in columns[:at]),
+            *(_three(figure.ratios[name]) if name in figure.ratios else "" for name in ratios),
+            *(_cell(figure, key) for key in columns[at:]),
+        )
+        for figure in figures
+    ]
+    return _table(("", *head[:at], *(f"times {name}" for name in ratios), *head[at:]), rows)
+
+
+def target_table(targets: Iterable[Target]) -> str:
+    """Make a table of what was aimed at."""
+    return _table(("target", "wanted", "measured", ""), [target.cells() for target in targets])
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = [head, tuple("-" * width for width in widths), *rows]
-    return "\n".join(f"| {' | '.join(c.ljust(w) for c, w in zip(line, widths, strict=True))} |" for line in lines)
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _whole(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}".replace(",", " ")
+def _cell(figure: Figure, key: str) -> str:
+    return _COLUMNS[key][1](figure.values[key]) if key in figure.values else ""
+
+
+def whole(value: float) -> str:
+    """Round to a whole number, in groups of three digits."""
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _three(value: float) -> str:
+    """Three significant digits: noise is not worth more."""
+    if value == round(value) and abs(value) < 1000:
+        return whole(value)
+    digits = 2 - floor(log10(abs(value)))
+    return whole(round(value, digits)) if digits <= 0 else f"{value:.{min(digits, 2)}f}"
+
+
+_COLUMNS = {
+    "events": ("events", whole),
+    "events_per_second": ("events/s", _three),
+    "calls_per_second": ("calls/s", _three),
+    "milliseconds": ("ms", whole),
+    "microseconds": ("µs", _three),
+    "cpu_seconds_per_100000": ("CPU s per 100 000", _three),
+    "adds": ("adds, µs CPU", _three),
+    "sum": ("sum, µs CPU", _three),
+    "cpu_share": ("processors busy", _three),
+    "kernel_share": ("share of the kernel", _three),
+    "memory_mb": ("memory MB", whole),
+    "growth_mb": ("growth after a fifth, MB", _three),
+    "requests": ("requests", whole),
+    "lost": ("lost", whole),
+    "bytes_per_event": ("bytes an event", whole),
+    "connections": ("connections", whole),
+    "reconnections": ("reconnections", whole),
+    "most_in_flight": ("most in flight", whole),
+}
+_COMPARED = ("events_per_second", "calls_per_second", "milliseconds", "microseconds")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import cycle, islice
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ __all__ = ["EVENT", "SIZES", "Row", "stream"]
 Row = tuple[Any, ...]
 
 EVENT = "Order Placed"
+_NAMES = ("Chair", "Lamp", "Bench", "Table", "Shelf", "Vase", "Rug", "Clock")
 _POOL = 5_000  # different rows; a stream of any length goes round in them, so that rows weigh nothing in the memory
 
 
@@ -47,23 +50,35 @@ SIZES: dict[str, Callable[[Row], dict[str, Any]]] = {"small": small, "large": la
 
 def stream(number: int) -> Iterator[Row]:
     """That many rows; the first field says who, the second which order."""
-    return islice(cycle([_row(n) for n in range(_POOL)]), number)
+    return islice(cycle(_pool()), number)
 
 
-def _row(n: int) -> Row:
+@cache
+def _pool() -> list[Row]:
+    chance = Random(_POOL)  # the same rows every time
+    return [_row(chance) for _ in range(_POOL)]
+
+
+def _row(chance: Random) -> Row:
+    """Values that differ as much as real ones do, so that gzip has as much to do."""
     products = tuple(
-        (f"sku-{(n * 7 + k) % 90_000:05}", f"Article number {k} of the catalogue", 4.5 + k, k % 3 + 1) for k in range(9)
+        (
+            f"sku-{chance.randrange(90_000):05}",
+            f"{chance.choice(_NAMES)} {chance.choice(_NAMES)} number {chance.randrange(9_000)} in green",
+            chance.randrange(900) / 10,
+            chance.randrange(1, 9),
+        )
+        for _ in range(9)
     )
-    city = ("Lisbon", "Nairobi", "Osaka", "Toronto")[n % 4]
     return (
-        f"user-{n % _POOL:06}",
-        f"o-{n:09}",
-        n % 500 + 0.99,
-        "EUR",
-        "SPRING",
-        n % 9 + 1,
-        n % 5 == 0,
-        "web",
-        city,
+        f"user-{chance.getrandbits(24):06x}",
+        f"o-{chance.getrandbits(36):09x}",
+        chance.randrange(50_000) / 100,
+        chance.choice(("EUR", "USD", "GBP")),
+        chance.choice(("SPRING", "SUMMER", "AUTUMN", "WINTER")),
+        chance.randrange(1, 9),
+        chance.random() < 0.2,
+        chance.choice(("web", "app")),
+        chance.choice(("Lisbon", "Nairobi", "Osaka", "Toronto", "Lima", "Riga")),
         products,
     )

@@ -1,6 +1,6 @@
 """A single call beside a bare post of the same bytes, turn by turn in one process.
 
-``python -m benchmarks.singles CALLS SINK ORIGIN`` is one round, and prints a JSON object.
+``python -m benchmarks.singles CALLS KIND ORIGIN`` is one round, and prints a JSON object.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["singles"]
 
 _KEY = "benchmark-key"
 _WARM_UP = 50
+_UNPACED = 10**9  # the limit of 1000 calls a second would be measured instead
 
 
 def singles(scale: Scale, sink: Sink) -> tuple[list[Figure], list[Target]]:
@@ -53,10 +54,8 @@ def _round(calls: int, origin: str) -> dict[str, float]:
     body = recording.requests[0].content
     headers = {"Content-Type": "application/json", "Authorization": recording.requests[0].headers["Authorization"]}
     pool = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    # Without the limit of 1000 calls a second, which would be measured instead.
-    unpaced = Limits(window_requests=10**9)
     with (
-        CustomerIO(_KEY, base_url=base_url, limits=unpaced) as cio,
+        CustomerIO(_KEY, base_url=base_url, limits=Limits(window_requests=_UNPACED)) as cio,
         httpx.Client(base_url=base_url, timeout=30.0, limits=pool) as client,
     ):
         turns: dict[str, Callable[[], object]] = {
@@ -81,4 +80,5 @@ def _turn_by_turn(turns: dict[str, Callable[[], Any]], calls: int) -> dict[str, 
 
 
 if __name__ == "__main__":
-    print(json.dumps(_round(int(sys.argv[1]), sys.argv[3])))
+    calls, _, origin = sys.argv[1:]
+    print(json.dumps(_round(int(calls), origin)))

@@ -1,10 +1,14 @@
 /* A loopback HTTP/1.1 server that throws bodies away: fast enough never to be what a benchmark measures.
  *
- * A thread a connection, blocking reads. It answers each request with 200 and an empty object first, and counts
- * afterwards: requests, bytes, events (by their message ids), and the seconds since the last answer left. GET /counts
- * gives these as JSON, GET /reset sets them to zero. The port is printed on stdout; the end of stdin ends the process.
+ * A thread a connection, blocking reads. It answers each request, whatever its path, with 200 and an empty object
+ * first, and counts afterwards: requests, bytes, events (each row of the benchmarks carries one "order_id", whoever
+ * sends it), bodies that it could not read, connections that carried a request, the most of them open and the most
+ * requests under way at once, and the seconds since the last answer left. GET /counts gives these as JSON, GET /reset
+ * sets them to zero. The port is printed on stdout; the end of stdin ends the process.
  *
  * Usage: sink [milliseconds to wait before each answer]
+ *
+ * With -DWITH_ZLIB -lz it reads gzip too; without, it counts such bodies among those it could not read.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,14 +26,23 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_ZLIB
+#include <zlib.h>
+#endif
 
 enum { MOST = 4 << 20 };
 
 static const char OK[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
-static const char NEEDLE[] = "\"messageId\":";
+static const char NEEDLE[] = "\"order_id\"";
 
-static atomic_llong requests, bytes, events, last_ns, counting;
+static atomic_llong requests, bytes, events, unread, last_ns, counting;
+static atomic_llong connections, is_open, most_open, under_way, most_under_way;
 static struct timespec delay;
+
+struct connection {
+    int fd, known;         /* known: it has carried a request, so it is nobody who only asks for counts */
+    char *buffer, *plain; /* plain: for what gzip hides; made when needed */
+};
 
 static long long now_ns(void) {
     struct timespec t;
@@ -46,75 +59,116 @@ static int write_all(int fd, const char *data, size_t size) {
     return 0;
 }
 
-/* The value of Content-Length between head and end; 0 when there is none, -1 when the length is not told. */
-static long length_of(const char *head, const char *end) {
-    for (const char *line = head; line < end; line = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1) {
-        if (!strncasecmp(line, "content-length:", 15)) return strtol(line + 15, NULL, 10);
-        if (!strncasecmp(line, "transfer-encoding:", 18)) return -1;
-    }
-    return 0;
+static void raise_to(atomic_llong *most, long long value) {
+    for (long long was = *most; was < value && !atomic_compare_exchange_weak(most, &was, value);) {}
+}
+
+/* The header's value between head and end, or NULL. */
+static const char *header(const char *head, const char *end, const char *name) {
+    size_t size = strlen(name);
+    for (const char *line = head; line < end; line = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1)
+        if (!strncasecmp(line, name, size)) return line + size + strspn(line + size, " \t");
+    return NULL;
 }
 
 static int control(int fd, const char *head) {
-    char body[256], answer[512];
+    char body[512], answer[1024];
     int reset = !strncmp(head, "GET /reset ", 11);
     if (!reset && strncmp(head, "GET /counts ", 12)) return 0;
     while (counting) sched_yield();
-    int size = snprintf(body, sizeof body, "{\"requests\":%lld,\"bytes\":%lld,\"events\":%lld,\"quiet\":%.9f}",
-                        (long long)requests, (long long)bytes, (long long)events, (double)(now_ns() - last_ns) / 1e9);
-    if (reset) requests = bytes = events = last_ns = 0;
+    int size = snprintf(body, sizeof body,
+                        "{\"requests\":%lld,\"bytes\":%lld,\"events\":%lld,\"unread\":%lld,\"connections\":%lld,"
+                        "\"most_open\":%lld,\"most_in_flight\":%lld,\"quiet\":%.9f}",
+                        (long long)requests, (long long)bytes, (long long)events, (long long)unread,
+                        (long long)connections, (long long)most_open, (long long)most_under_way,
+                        (double)(now_ns() - last_ns) / 1e9);
+    if (reset) {
+        requests = bytes = events = unread = last_ns = most_under_way = 0;
+        connections = most_open = is_open;
+    }
     int all = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, body);
     return write_all(fd, answer, (size_t)all) ? -1 : 1;
 }
 
-static void count(const char *body, size_t size) {
-    long long found = 0;
-    const char *end = body + size;
-    for (const char *at = body; (at = memmem(at, (size_t)(end - at), NEEDLE, sizeof NEEDLE - 1)); at++) found++;
-    events += found;
-    bytes += (long long)size;
-    requests++;
+/* Bytes of a gzip body in `to->plain`, or -1. */
+static ssize_t inflated(struct connection *to, const char *body, size_t size) {
+#ifdef WITH_ZLIB
+    if (!to->plain && !(to->plain = malloc(MOST))) return -1;
+    z_stream z = {.next_in = (Bytef *)body, .avail_in = (uInt)size, .next_out = (Bytef *)to->plain, .avail_out = MOST};
+    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) return -1;
+    int ended = inflate(&z, Z_FINISH);
+    inflateEnd(&z);
+    return ended == Z_STREAM_END ? (ssize_t)z.total_out : -1;
+#else
+    (void)to, (void)body, (void)size;
+    return -1;
+#endif
 }
 
-/* One request from what `buffer` holds and the socket gives: bytes that are left over, -1 at the end. */
-static ssize_t serve_one(int fd, char *buffer, size_t have) {
-    char *end;
+static void count(struct connection *from, const char *body, size_t size, int zipped) {
+    long long found = 0;
+    bytes += (long long)size;
+    requests++;
+    if (zipped) {
+        ssize_t plain = inflated(from, body, size);
+        if (plain < 0) unread++;
+        body = from->plain, size = plain < 0 ? 0 : (size_t)plain;
+    }
+    const char *end = body + size;
+    for (const char *at = body; size && (at = memmem(at, (size_t)(end - at), NEEDLE, sizeof NEEDLE - 1)); at++) found++;
+    events += found;
+}
+
+static int answer(struct connection *to, const char *body, size_t size, int zipped) {
+    if (!to->known) {
+        to->known = 1;
+        connections++;
+        raise_to(&most_open, ++is_open);
+    }
+    raise_to(&most_under_way, ++under_way);
+    if (delay.tv_sec || delay.tv_nsec) nanosleep(&delay, NULL);
+    counting++;
+    under_way--; /* before the answer leaves, or the next request could be here already */
+    int failed = write_all(to->fd, OK, sizeof OK - 1);
+    last_ns = now_ns();
+    count(to, body, size, zipped);
+    counting--;
+    return failed;
+}
+
+/* One request from what the buffer holds and the socket gives: bytes that are left over, -1 at the end. */
+static ssize_t serve_one(struct connection *of, size_t have) {
+    char *end, *buffer = of->buffer;
     while (!(end = memmem(buffer, have, "\r\n\r\n", 4))) {
-        ssize_t n = have < MOST ? read(fd, buffer + have, MOST - have) : -1;
+        ssize_t n = have < MOST ? read(of->fd, buffer + have, MOST - have) : -1;
         if (n <= 0) return -1;
         have += (size_t)n;
     }
-    size_t head = (size_t)(end - buffer) + 4;
-    long length = length_of(buffer, end + 2);
-    if (length < 0 || head + (size_t)length > MOST) return -1;
-    size_t whole = head + (size_t)length;
+    const char *length = header(buffer, end + 2, "content-length:");
+    const char *coding = header(buffer, end + 2, "content-encoding:");
+    int zipped = coding && !strncasecmp(coding, "gzip", 4);
+    size_t head = (size_t)(end - buffer) + 4, whole = head + (length ? strtoul(length, NULL, 10) : 0);
+    if (whole > MOST || header(buffer, end + 2, "transfer-encoding:")) return -1;
     while (have < whole) {
-        ssize_t n = read(fd, buffer + have, MOST - have);
+        ssize_t n = read(of->fd, buffer + have, MOST - have);
         if (n <= 0) return -1;
         have += (size_t)n;
     }
-    int controlled = control(fd, buffer);
-    if (controlled < 0) return -1;
-    if (!controlled) {
-        if (delay.tv_sec || delay.tv_nsec) nanosleep(&delay, NULL);
-        counting++;
-        int failed = write_all(fd, OK, sizeof OK - 1);
-        last_ns = now_ns();
-        count(buffer + head, (size_t)length);
-        counting--;
-        if (failed) return -1;
-    }
+    int controlled = control(of->fd, buffer);
+    if (controlled < 0 || (!controlled && answer(of, buffer + head, whole - head, zipped))) return -1;
     memmove(buffer, buffer + whole, have - whole);
     return (ssize_t)(have - whole);
 }
 
 static void *serve(void *argument) {
-    int fd = (int)(long)argument, one = 1;
-    char *buffer = malloc(MOST);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    for (ssize_t have = 0; buffer && have >= 0;) have = serve_one(fd, buffer, (size_t)have);
-    free(buffer);
-    close(fd);
+    int one = 1;
+    struct connection its = {.fd = (int)(long)argument, .buffer = malloc(MOST)};
+    setsockopt(its.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    for (ssize_t have = 0; its.buffer && have >= 0;) have = serve_one(&its, (size_t)have);
+    if (its.known) is_open--;
+    free(its.buffer);
+    free(its.plain);
+    close(its.fd);
     return NULL;
 }
 

@@ -38,7 +38,13 @@ class Counts(NamedTuple):
     Attributes
     ----------
     requests, bytes, events : int
-        Requests, the bytes of their bodies, and the message ids in them.
+        Requests, the bytes of their bodies, and the events in them.
+    unread : int
+        Bodies that could not be read: compressed ones, where the sink was built without zlib.
+    connections, most_open : int
+        Connections that carried a request, and the most of them open at once: what is more was a reconnection.
+    most_in_flight : int
+        The most requests that waited for their answer at once.
     quiet : float
         Seconds since the last answer left.
     """
@@ -46,6 +52,10 @@ class Counts(NamedTuple):
     requests: int
     bytes: int
     events: int
+    unread: int
+    connections: int
+    most_open: int
+    most_in_flight: int
     quiet: float
 
 
@@ -54,7 +64,7 @@ class Sink(NamedTuple):
 
     Attributes
     ----------
-    kind : {"compiled", "nginx", "python"}
+    kind : {"compiled", "nginx"}
         What it is.
     origin : str
         ``http://127.0.0.1:PORT``.
@@ -85,7 +95,12 @@ def running(delay_ms: int = 0) -> Iterator[Sink]:
     Parameters
     ----------
     delay_ms : int
-        Milliseconds before each answer, as if the server were far away. nginx cannot wait.
+        Milliseconds before each answer, as if the server were far away.
+
+    Raises
+    ------
+    RuntimeError
+        Neither a C compiler nor nginx is here; nginx cannot wait. A sink in Python would measure itself.
     """
     with tempfile.TemporaryDirectory() as name:
         kind, command, port = _command(Path(name), delay_ms)
@@ -102,17 +117,24 @@ def running(delay_ms: int = 0) -> Iterator[Sink]:
 def _command(folder: Path, delay_ms: int) -> tuple[str, list[str], int | None]:
     """What the sink is, how it is started, and its port unless it chooses and prints it."""
     if (cc := compiler()) is not None:
-        binary = str(folder / "sink")
-        subprocess.run([cc, "-O2", "-pthread", "-o", binary, str(_HERE / "sink.c")], check=True)
-        return "compiled", [binary, str(delay_ms)], None
-    if (nginx := shutil.which("nginx")) is not None and not delay_ms:
-        print("No C compiler: the sink is nginx, which does not count; nobody checks what arrives.", file=sys.stderr)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        (folder / "nginx.conf").write_text(_NGINX.format(port=port))
-        return "nginx", [nginx, "-p", str(folder), "-e", "error.log", "-c", "nginx.conf"], port
-    print("NO C COMPILER: the sink is a Python program, AND THAT IS WHAT BOUNDS THE FIGURES.", file=sys.stderr)
-    return "python", [sys.executable, str(_HERE / "python_sink.py"), str(delay_ms)], None
+        return "compiled", [_built(cc, folder), str(delay_ms)], None
+    if (nginx := shutil.which("nginx")) is None or delay_ms:
+        raise RuntimeError("the sink needs a C compiler (cc, gcc or clang); nginx does where no answer has to wait")
+    print("NO C COMPILER: the sink is nginx, which does not count; nobody checks what arrives.", file=sys.stderr)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "nginx.conf").write_text(_NGINX.format(port=port))
+    return "nginx", [nginx, "-p", str(folder), "-e", "error.log", "-c", "nginx.conf"], port
+
+
+def _built(cc: str, folder: Path) -> str:
+    """Compile the sink, with zlib where there is one."""
+    binary = str(folder / "sink")
+    command = [cc, "-O2", "-pthread", "-o", binary, str(_HERE / "sink.c")]
+    if subprocess.run([*command, "-DWITH_ZLIB", "-lz"], check=False, stderr=subprocess.DEVNULL).returncode:
+        print("NO ZLIB: the events in compressed bodies are not counted.", file=sys.stderr)
+        subprocess.run(command, check=True)
+    return binary
 
 
 def _await_listening(port: int) -> None:

@@ -17,23 +17,28 @@ from cio_facade._version import __version__
 if TYPE_CHECKING:
     from cio_facade import deliveries, devices, events, messages, objects, people
     from cio_facade.aio import AsyncCustomerIO
+    from cio_facade.aoutbox import AsyncOutbox
     from cio_facade.client import CustomerIO
     from cio_facade.config import Limits
     from cio_facade.errors import (
         AuthenticationError,
         CustomerIOError,
         NetworkError,
+        OutboxError,
+        OutboxFullError,
         RateLimitError,
         RefusedError,
         ServerError,
         ValidationError,
     )
     from cio_facade.messages import Message
-    from cio_facade.outcomes import DeadLetter, Receipt, Report
+    from cio_facade.outbox import Outbox
+    from cio_facade.outcomes import DeadLetter, Outcome, Receipt, Report, UndeliveredWarning
     from cio_facade.retrying import Retry
 
 __all__ = [
     "AsyncCustomerIO",
+    "AsyncOutbox",
     "AuthenticationError",
     "CustomerIO",
     "CustomerIOError",
@@ -41,12 +46,17 @@ __all__ = [
     "Limits",
     "Message",
     "NetworkError",
+    "Outbox",
+    "OutboxError",
+    "OutboxFullError",
+    "Outcome",
     "RateLimitError",
     "Receipt",
     "RefusedError",
     "Report",
     "Retry",
     "ServerError",
+    "UndeliveredWarning",
     "ValidationError",
     "__version__",
     "deliveries",
@@ -60,11 +70,13 @@ __all__ = [
 # A name costs the rooms it needs, when it is asked for: building messages needs no HTTP, the sync client no asyncio.
 _ROOMS = {
     "AsyncCustomerIO": "aio",
+    "AsyncOutbox": "aoutbox",
     "CustomerIO": "client",
     "Limits": "config",
     "Message": "messages",
+    "Outbox": "outbox",
     "Retry": "retrying",
-    **dict.fromkeys(("DeadLetter", "Receipt", "Report"), "outcomes"),
+    **dict.fromkeys(("DeadLetter", "Outcome", "Receipt", "Report", "UndeliveredWarning"), "outcomes"),
 }
 _MODULES = {name for name in __all__ if name.islower() and not name.startswith("_")}
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, Coroutine
+from collections.abc import Coroutine
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from cio_facade.aiocrew import adeliver
 from cio_facade.answers import Answer
 from cio_facade.config import Settings, from_env
 from cio_facade.core import Core, receipt
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import AsyncGate, Own, WrongTwin, aread, carriage, log_answer
+from cio_facade.transport import AsyncGate, Own, WrongTwin, aread
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from os import PathLike
     from types import TracebackType
 
@@ -28,16 +29,15 @@ if TYPE_CHECKING:
 
     from cio_facade.clock import Clock
     from cio_facade.config import Limits, NaivePolicy
-    from cio_facade.core import Stream
     from cio_facade.delivery import Delivery
+    from cio_facade.departures import Pacer
     from cio_facade.messages import CallModel
+    from cio_facade.observing import Observer
     from cio_facade.outcomes import DeadLetter, Report
     from cio_facade.packing import Parcel
     from cio_facade.retrying import Retry
 
-__all__ = ["AsyncCustomerIO"]
-
-_TURN = 1_000  # messages after which the other tasks of the loop get theirs
+__all__ = ["AsyncCustomerIO", "async_parts_of"]
 
 
 class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
@@ -45,7 +45,7 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
 
     Parameters
     ----------
-    api_key, region, base_url, strict, timeout, limits, retry, naive_timestamps, clock
+    api_key, region, base_url, strict, timeout, limits, retry, gzip, naive_timestamps, observer, clock, pace
         As for `CustomerIO`.
     transport : httpx.AsyncBaseTransport, optional
         What carries the requests.
@@ -71,21 +71,26 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
         timeout: float = 30.0,
         limits: Limits | None = None,
         retry: Retry | None = None,
+        gzip: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
         naive_timestamps: NaivePolicy = "refuse",
+        observer: Observer | None = None,
         clock: Clock | None = None,
+        pace: Pacer | None = None,
     ) -> None:
         settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
-        self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
+        self._core = core = Core(
+            settings, limits, retry, naive_timestamps, clock, gzip=gzip, observer=observer, pace=pace
+        )
         most = core.limits.in_flight
         # httpx's pool looks through all that wait in it for each request: whoever finds no connection waits here.
         self._connections = Own(partial(asyncio.Semaphore, most), _loop)
-        made = partial(httpx.AsyncHTTPTransport, **carriage(settings.base_url, most))
+        made = partial(_sessions, settings.base_url, most)
         own = Own[httpx.AsyncBaseTransport](made if transport is None else lambda: transport, _loop)
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
             timeout=core.policy.timeout,
-            transport=AsyncGate(core.policy, own, self._run),
+            transport=AsyncGate(core.policy, own, self._run, core.watch),
         )
 
     @classmethod
@@ -121,7 +126,7 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
     ) -> Report:
         """Send any number of messages in batches; see `CustomerIO.send_many`. Takes async iterables too."""
         self._check_open()
-        return await _Crew(self._post, self._core).deliver(self._core.stream(on_dead_letter, timeout), messages)
+        return await adeliver(self._core.stream(on_dead_letter, timeout), messages, self._post, self._core)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -158,88 +163,28 @@ class AsyncCustomerIO(Verbs[Coroutine[Any, Any, Receipt]]):
         """One attempt."""
         clock, policy = self._core.clock, self._core.policy
         async with self._connections.get():
-            begun = clock.monotonic()
+            request, begun = policy.request(parcel), clock.monotonic()
             try:
-                response = await self._http.send(policy.request(parcel), stream=True)
-                answer = policy.answer(
-                    response, await aread(response, clock, self._core.settings.timeout), parcel.request_id
-                )
-            except httpx.RequestError as error:
+                async with asyncio.timeout(policy.longest):
+                    response = await self._http.send(request, stream=True)
+                    answer = policy.answer(
+                        response, await aread(response, clock, self._core.settings.timeout), parcel.request_id
+                    )
+            except (httpx.RequestError, TimeoutError) as error:
                 answer = policy.no_answer(error, parcel.request_id)
-        log_answer(parcel, answer, clock.monotonic() - begun)
-        return answer
+        return self._core.attempted(parcel, request, answer, begun)
+
+
+def _sessions(base_url: str, connections: int) -> httpx.AsyncBaseTransport:
+    from cio_facade.sessions import sessions  # noqa: PLC0415  as long to import as all the rest
+
+    return sessions(base_url, connections)
 
 
 def _loop() -> object:
     return os.getpid(), asyncio.get_running_loop()
 
 
-async def _each(messages: Iterable[CallModel]) -> AsyncIterator[CallModel]:
-    for number, message in enumerate(messages, 1):
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
-        yield message
-
-
-class _Crew:
-    """Tasks that post; the delivery itself stays in the caller's."""
-
-    def __init__(self, post: Callable[[Parcel], Coroutine[Any, Any, Answer]], core: Core) -> None:
-        self._post, self._clock = post, core.clock
-        self._out: dict[asyncio.Task[Answer], int] = {}
-
-    async def deliver(self, stream: Stream, messages: Iterable[CallModel] | AsyncIterable[CallModel]) -> Report:
-        """Feed what there is, send it, and give the account."""
-        try:
-            await self._feed(stream, messages)
-            stream.delivery.finish()
-            await self._pump(stream, last=True)
-        except BaseException as error:  # cancellation, most of all
-            stream.interrupted(error)
-            raise
-        finally:
-            for task in self._out:
-                task.cancel()
-        return stream.result()
-
-    async def _feed(self, stream: Stream, messages: Iterable[CallModel] | AsyncIterable[CallModel]) -> None:
-        limit = asyncio.timeout(stream.seconds_to(None))  # a source that stalls is waited for no longer than this
-        try:
-            async with limit:
-                async for message in messages if isinstance(messages, AsyncIterable) else _each(messages):
-                    if stream.take(message):
-                        await self._pump(stream)
-                        if stream.closed:
-                            return
-        except Exception as error:
-            if limit.expired():
-                stream.end()
-            else:
-                stream.raised = error
-
-    async def _pump(self, stream: Stream, *, last: bool = False) -> None:
-        """Do what there is to do: until more may be fed, or to the end."""
-        delivery = stream.delivery
-        while True:
-            await self._settle(stream, 0.0)
-            if stream.time_is_up():
-                return
-            step = delivery.next(self._clock.monotonic())
-            if isinstance(step, Send):
-                self._out[asyncio.create_task(self._post(step.parcel))] = step.ticket
-            elif step is None or not (last or delivery.full):
-                return
-            elif self._out:
-                await self._settle(stream, stream.seconds_to(step.until))
-            elif step.until is not None:
-                await self._clock.asleep(stream.seconds_to(step.until) or 0.0)
-            else:
-                return
-
-    async def _settle(self, stream: Stream, seconds: float | None) -> None:
-        """Take the answers that come in time."""
-        if not self._out:
-            return
-        done, _ = await asyncio.wait(self._out, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            stream.completed(self._out.pop(task), task.exception() or task.result())
+def async_parts_of(client: AsyncCustomerIO) -> tuple[Core, Callable[[Parcel], Coroutine[Any, Any, Answer]]]:
+    """Give what an outbox needs of a client: its settings, and what makes one attempt to deliver a parcel."""
+    return client._core, client._post  # pyright: ignore[reportPrivateUsage]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "error_for", "reasons_in", "scrubbed"]
 
+_NO_ANSWER = 0
+_TRANSIENT = frozenset({_NO_ANSWER, 408, 425, 429})
 _MOST_REASONS, _MOST_TEXT = 10, 300
 _HIDDEN = "[...]"
 _ECHO = re.compile(r"\{.*(\}|$)", re.DOTALL)  # a server that repeats the call as a whole
@@ -42,12 +44,20 @@ class Answer(NamedTuple):
         Seconds that the server asks to wait.
     request_id : str or None
         The ``X-Request-Id`` that was sent.
+    plain_please : bool
+        Whether the server may have refused no more than the compression: the same calls go again, as they are.
     """
 
     status: int
     reasons: tuple[str, ...] = ()
     retry_after: float | None = None
     request_id: str | None = None
+    plain_please: bool = False
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may yet succeed: no answer, too early, too many, or the server failed."""
+        return self.status in _TRANSIENT or self.status >= 500
 
 
 def reasons_in(body: bytes) -> tuple[str, ...]:

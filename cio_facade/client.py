@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from queue import Empty, SimpleQueue
-from threading import Thread
-from time import sleep
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -13,10 +10,12 @@ import httpx
 from cio_facade.answers import Answer
 from cio_facade.config import Settings, from_env
 from cio_facade.core import Core, receipt
+from cio_facade.crew import deliver
 from cio_facade.delivery import Send
 from cio_facade.errors import CustomerIOError
+from cio_facade.observing import in_context
 from cio_facade.outcomes import Receipt
-from cio_facade.transport import Gate, WrongTwin, lanes, log_answer, read
+from cio_facade.transport import Gate, WrongTwin, lanes, read
 from cio_facade.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -29,14 +28,15 @@ if TYPE_CHECKING:
 
     from cio_facade.clock import Clock
     from cio_facade.config import Limits, NaivePolicy
-    from cio_facade.core import Stream
     from cio_facade.delivery import Delivery
+    from cio_facade.departures import Pacer
     from cio_facade.messages import CallModel
+    from cio_facade.observing import Observer
     from cio_facade.outcomes import DeadLetter, Report
     from cio_facade.packing import Parcel
     from cio_facade.retrying import Retry
 
-__all__ = ["CustomerIO"]
+__all__ = ["CustomerIO", "parts_of"]
 
 
 class CustomerIO(Verbs[Receipt]):
@@ -58,14 +58,22 @@ class CustomerIO(Verbs[Receipt]):
         What the API takes; the spec's figures when absent.
     retry : Retry, optional
         How patiently to repeat what may yet succeed.
+    gzip : bool
+        Compress bodies of more than a kilobyte, best with the extra ``gzip``. A server that refuses them gets plain
+        ones from then on. Needs strict mode.
     transport : httpx.BaseTransport, optional
         What carries the requests, such as `testing.RecordingTransport`, or ``httpx.HTTPTransport`` with a proxy.
         One of httpx's own that several threads share may break off a request, which is then repeated under its id
         (encode/httpcore#1110); what is used by default does not.
     naive_timestamps : {"refuse", "utc", "local"}
         What a datetime without a time zone means.
+    observer : Observer, optional
+        Who is told of requests and counts, such as `otel.OpenTelemetry`.
     clock : Clock, optional
         Time, such as `testing.FakeClock`.
+    pace : Pacer, optional
+        When requests may go, such as `leases.RedisPace`, which processes share. Absent: one that all clients of the
+        key in this process share, at ``limits.share`` of the limit.
 
     Raises
     ------
@@ -91,17 +99,22 @@ class CustomerIO(Verbs[Receipt]):
         timeout: float = 30.0,
         limits: Limits | None = None,
         retry: Retry | None = None,
+        gzip: bool = False,
         transport: httpx.BaseTransport | None = None,
         naive_timestamps: NaivePolicy = "refuse",
+        observer: Observer | None = None,
         clock: Clock | None = None,
+        pace: Pacer | None = None,
     ) -> None:
         settings = Settings.resolve(api_key, region, base_url, strict=strict, timeout=timeout)
-        self._core = core = Core(settings, limits, retry, naive_timestamps, clock)
+        self._core = core = Core(
+            settings, limits, retry, naive_timestamps, clock, gzip=gzip, observer=observer, pace=pace
+        )
         made = partial(lanes, settings.base_url, core.limits.in_flight)
         self._http = httpx.Client(
             base_url=settings.base_url,
             timeout=core.policy.timeout,
-            transport=Gate(core.policy, made if transport is None else lambda: transport, self._run),
+            transport=Gate(core.policy, made if transport is None else lambda: transport, self._run, core.watch),
         )
 
     @classmethod
@@ -177,7 +190,7 @@ class CustomerIO(Verbs[Receipt]):
             Whatever `messages` raises, once what it gave before has been delivered; with ``report`` as an attribute.
         """
         self._check_open()
-        return _Crew(self._post, self._core).deliver(self._core.stream(on_dead_letter, timeout), messages)
+        return deliver(self._core.stream(on_dead_letter, timeout), messages, in_context(self._post), self._core)
 
     def close(self) -> None:
         """Close the connections."""
@@ -213,100 +226,15 @@ class CustomerIO(Verbs[Receipt]):
     def _post(self, parcel: Parcel) -> Answer:
         """One attempt."""
         clock, policy = self._core.clock, self._core.policy
-        begun = clock.monotonic()
+        request, begun = policy.request(parcel), clock.monotonic()
         try:
-            response = self._http.send(policy.request(parcel), stream=True)
+            response = self._http.send(request, stream=True)
             answer = policy.answer(response, read(response, clock, self._core.settings.timeout), parcel.request_id)
         except httpx.RequestError as error:
             answer = policy.no_answer(error, parcel.request_id)
-        log_answer(parcel, answer, clock.monotonic() - begun)
-        return answer
+        return self._core.attempted(parcel, request, answer, begun)
 
 
-class _Crew:
-    """Threads that post; the delivery itself stays in the caller's."""
-
-    def __init__(self, post: Callable[[Parcel], Answer], core: Core) -> None:
-        self._post, self._clock = post, core.clock
-        self._todo: SimpleQueue[Send | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[int, Answer | BaseException]] = SimpleQueue()
-        self._out = self._threads = 0
-
-    def deliver(self, stream: Stream, messages: Iterable[CallModel]) -> Report:
-        """Feed what there is, send it, and give the account."""
-        try:
-            self._feed(stream, messages)
-            stream.delivery.finish()
-            self._pump(stream, last=True)
-        except BaseException as error:  # Ctrl-C, most of all
-            stream.interrupted(error)
-            raise
-        finally:
-            for _ in range(self._threads):
-                self._todo.put(None)
-        return stream.result()
-
-    def _feed(self, stream: Stream, messages: Iterable[CallModel]) -> None:
-        try:
-            for message in messages:
-                if stream.take(message):
-                    self._pump(stream)
-                    if stream.closed:
-                        return
-        except Exception as error:
-            stream.raised = error
-
-    def _pump(self, stream: Stream, *, last: bool = False) -> None:
-        """Do what there is to do: until more may be fed, or to the end."""
-        delivery = stream.delivery
-        while True:
-            if self._out:
-                # A turn for the threads that post: else they get the interpreter every 5 ms, and need it many times.
-                sleep(0)
-            while not self._done.empty():
-                self._settle(stream, None)
-            if stream.time_is_up():
-                return
-            step = delivery.next(self._clock.monotonic())
-            if isinstance(step, Send):
-                self._start(step)
-            elif step is None or not (last or delivery.full):
-                return
-            elif self._out:
-                self._settle(stream, stream.seconds_to(step.until))
-            elif step.until is not None:
-                self._clock.sleep(stream.seconds_to(step.until) or 0.0)
-            else:
-                return
-
-    def _start(self, send: Send) -> None:
-        """Have a thread post it: one that is idle, else a new one."""
-        self._out += 1
-        self._todo.put(send)
-        if self._out > self._threads:
-            try:
-                # A daemon: a request that hangs must not keep the process from ending.
-                Thread(target=self._work, name="cio_facade", daemon=True).start()
-                self._threads += 1
-            except RuntimeError:
-                if not self._threads:  # none is to be had, as while the interpreter ends: this one posts
-                    self._todo.put(None)
-                    self._work()
-
-    def _work(self) -> None:
-        while (send := self._todo.get()) is not None:
-            came: Answer | BaseException
-            try:
-                came = self._post(send.parcel)
-            except BaseException as error:  # it is the caller's, who waits for it
-                came = error
-            self._done.put((send.ticket, came))
-
-    def _settle(self, stream: Stream, timeout: float | None) -> None:
-        """Take one answer, if it comes in time."""
-        try:
-            ticket, came = self._done.get(timeout=timeout)
-        except Empty:
-            return
-        self._out -= 1
-        stream.completed(ticket, came)
+def parts_of(client: CustomerIO) -> tuple[Core, Callable[[Parcel], Answer]]:
+    """Give what an outbox needs of a client: its settings, and what makes one attempt to deliver a parcel."""
+    return client._core, client._post  # pyright: ignore[reportPrivateUsage]

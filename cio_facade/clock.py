@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncio import Event
     from collections.abc import Callable
+    from threading import Condition
 
 __all__ = ["Clock", "Stamps"]
 
@@ -26,6 +29,21 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Block this thread; not at all where the moment has passed meanwhile."""
         time.sleep(max(0.0, seconds))
+
+    def wait(self, condition: Condition, seconds: float, *, idle: bool) -> bool:  # noqa: ARG002  for clocks that leap
+        """Wait on a condition, no longer than this; `idle` when nothing is under way that could end the wait.
+
+        True when it was notified.
+        """
+        return condition.wait(max(0.0, seconds))
+
+    async def await_event(self, event: Event, seconds: float, *, idle: bool) -> None:  # noqa: ARG002  as above
+        """Wait for an event, no longer than this; `idle` as for `wait`."""
+        import asyncio  # noqa: PLC0415  as below
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):  # `wait_for` may swallow that it is cancelled
+                await event.wait()
 
     async def asleep(self, seconds: float) -> None:
         """Suspend this task."""

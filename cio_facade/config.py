@@ -46,6 +46,10 @@ class Limits:
         Requests in any window of `window_seconds`.
     window_seconds : float
         Length of that window, in seconds.
+    share : float
+        This process's part of the window, above 0 and at most 1, where others send with the same key: 1/8 for each
+        of eight processes. A part below one request is one request in a longer window. See `leases.RedisPace` for
+        processes that share the window as they need it.
     in_flight : int
         Requests of one ``send_many`` under way at once, 1 or more. How many there really are follows from
         the round trip.
@@ -63,6 +67,7 @@ class Limits:
     event_name_bytes: int | None = constants.EVENT_NAME_BYTES
     window_requests: int = constants.WINDOW_REQUESTS
     window_seconds: float = constants.WINDOW_SECONDS
+    share: float = 1.0
     in_flight: int = 16
 
     def __attrs_post_init__(self) -> None:
@@ -70,6 +75,8 @@ class Limits:
             value = getattr(self, field.name)
             if value is not None and not value > 0:
                 raise ValidationError(field=f"limits.{field.name}", problem="must be greater than zero")
+        if self.share > 1:
+            raise ValidationError(field="limits.share", problem="must be at most 1: the whole window")
         if self.batch_bytes < self.call_bytes + _ENVELOPE:
             raise ValidationError(
                 field="limits.batch_bytes", problem=f"must hold one call (limits.call_bytes) and {_ENVELOPE} bytes"

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import os
 import random
+from collections import deque
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from cio_pipelines import constants
 
-from cio_facade.answers import Answer
 from cio_facade.clock import Clock, Stamps
+from cio_facade.compression import Gzip
 from cio_facade.config import Limits, Settings
 from cio_facade.delivery import Delivery
 from cio_facade.encoding import Encoder
 from cio_facade.errors import ValidationError
-from cio_facade.ids import MessageIds, ids_of_a_stream
+from cio_facade.ids import MessageIds, ids_of_this_process
+from cio_facade.leases import RedisPace
+from cio_facade.observing import Gauges, Watch
 from cio_facade.outcomes import Receipt
-from cio_facade.pacing import Pace
+from cio_facade.pacing import Pace, part
 from cio_facade.packing import Packing, Parcel
 from cio_facade.policy import Policy
 from cio_facade.retrying import Retry
+from cio_facade.streams import LINGER, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
+
+    from cio_facade.answers import Answer
     from cio_facade.config import NaivePolicy
+    from cio_facade.departures import Pacer
     from cio_facade.encoding import Encoded
     from cio_facade.messages import CallModel
-    from cio_facade.outcomes import DeadLetter, Report
+    from cio_facade.observing import Observer
+    from cio_facade.outcomes import DeadLetter
 
-__all__ = ["Core", "Stream", "receipt"]
-
-_Error = TypeVar("_Error", bound=BaseException)
+__all__ = ["Core", "receipt"]
 
 
 class Core:
@@ -50,20 +57,53 @@ class Core:
         What a datetime without a time zone means.
     clock : Clock
         Time.
+    gzip : bool
+        Whether bodies go compressed.
+    observer : Observer or None
+        Who is told what happens.
+    pace : Pacer or None
+        As given to the client.
     """
 
     def __init__(
-        self, settings: Settings, limits: Limits | None, retry: Retry | None, naive: NaivePolicy, clock: Clock | None
+        self,
+        settings: Settings,
+        limits: Limits | None,
+        retry: Retry | None,
+        naive: NaivePolicy,
+        clock: Clock | None,
+        *,
+        gzip: bool = False,
+        observer: Observer | None = None,
+        pace: Pacer | None = None,
     ) -> None:
+        if gzip and not settings.strict:
+            raise ValidationError(
+                field="gzip",
+                problem="needs strict mode: without it, a server that cannot read it says 200 all the same",
+            )
         self.settings = settings
         self.limits = limits or Limits()
         self.retry = retry or Retry()
         self.clock = clock or Clock()
         self._naive: NaivePolicy = naive
-        self._stamps = Stamps(self.clock.time)
-        self.policy = Policy(settings, self.clock, self._stamps)
+        self.stamp = Stamps(self.clock.time)
+        self.policy = Policy(settings, self.clock, self.stamp, Gzip() if gzip else None)
         self._encoder = Encoder(self.limits, MessageIds(), naive=naive)
-        self._pace = _paces.of(settings, self.limits, self.clock)
+        self._pace: Pacer = _paces.of(settings, self.limits, self.clock) if pace is None else pace
+        if isinstance(pace, RedisPace):
+            pace.bind(settings, self.limits, self.clock)
+        self.watch = Watch(observer, self.clock)
+        self.watch.gauges(self.gauges)
+
+    def gauges(self) -> Gauges:
+        """Tell how things stand: here, the pace."""
+        return Gauges(pace=getattr(self._pace, "rate", None))
+
+    def attempted(self, parcel: Parcel, request: httpx.Request, answer: Answer, begun: float) -> Answer:
+        """Tell who watches of an attempt to deliver a parcel, and give the answer with what was learned from it."""
+        self.watch.attempted(parcel, request, answer, begun)
+        return self.policy.learned(parcel, request, answer)
 
     def encode(self, message: CallModel) -> tuple[Encoded, Parcel]:
         """Make a parcel of a message alone, for the endpoint of its type."""
@@ -73,105 +113,43 @@ class Core:
 
     def single(self, parcel: Parcel) -> Delivery:
         """Begin a delivery of one parcel."""
-        delivery = Delivery(None, self._pace, self.retry, random.random)
+        delivery = Delivery(None, self._pace, self.retry, random.random, count=self.watch.count)
         delivery.put(parcel)
         return delivery
 
-    def stream(self, on_dead_letter: Callable[[DeadLetter], object] | None, timeout: float | None) -> Stream:
-        """Begin a delivery of many messages."""
-        packing = Packing(constants.BATCH_PATH, self.limits.batch_bytes, self.limits.batch_calls)
-        delivery = Delivery(
+    def delivery(self, *, in_flight: int | None = None, **how: Any) -> Delivery:
+        """Begin a delivery of many messages; `how` as for `Delivery`."""
+        limits = self.limits
+        in_flight = in_flight or limits.in_flight
+        order = {"shards": 1} if in_flight == 1 else {}  # in one lane all keep their order, not each person's only
+        packing = Packing(constants.BATCH_PATH, limits.batch_bytes, limits.batch_calls, **order)
+        return Delivery(
             packing,
             self._pace,
             self.retry,
             random.random,
-            in_flight=self.limits.in_flight,
+            in_flight=in_flight,
+            count=self.watch.count,
+            **how,
+        )
+
+    def stream(self, on_dead_letter: Callable[[DeadLetter], object] | None, timeout: float | None) -> Stream:
+        """Begin a stream of messages from a source."""
+        deadline = None if timeout is None else self.clock.monotonic() + timeout
+        news: deque[DeadLetter] | None = None if on_dead_letter is None else deque()
+        return Stream(
+            self.delivery(linger=LINGER, deadline=deadline, news=news),
+            self.encoder(),
+            self.clock,
+            body_bytes=self.limits.batch_bytes,
+            deadline=deadline,
+            news=news,
             on_dead_letter=on_dead_letter,
         )
-        # A single call goes out at once, so the server's own time is right. What is streamed may be held back.
-        encoder = Encoder(self.limits, ids_of_a_stream(), self._stamps, self._naive)
-        return Stream(delivery, encoder, self.clock, timeout)
 
-
-class Stream:
-    """Messages taken one by one into a `Delivery`, and the account they end in.
-
-    Parameters
-    ----------
-    delivery : Delivery
-        Where they go.
-    encoder : Encoder
-        What makes bytes of them.
-    clock : Clock
-        Time.
-    timeout : float or None
-        Seconds from now after which nothing more is sent.
-    """
-
-    def __init__(self, delivery: Delivery, encoder: Encoder, clock: Clock, timeout: float | None) -> None:
-        self.delivery = delivery
-        self.raised: BaseException | None = None
-        self._encode = encoder.parts
-        self._clock = clock
-        self._deadline = None if timeout is None else clock.monotonic() + timeout
-
-    def take(self, message: CallModel) -> bool:
-        """Accept a message, or take it into the account as rejected. True when the delivery is to be looked at."""
-        try:
-            data, keys, kind, _ = self._encode(message)
-        except ValidationError as error:
-            self.delivery.refuse(str(error), error.message_id)
-            return self.closed or self.time_is_up()
-        path = None if kind in constants.BATCHABLE else constants.PATHS[kind]
-        return self.delivery.feed(keys, data, path) or (self._deadline is not None and self.time_is_up())
-
-    def completed(self, ticket: int, came: Answer | BaseException) -> None:
-        """Take what came of a request; an exception that is no network error ends the stream."""
-        if isinstance(came, Answer):
-            self.delivery.completed(ticket, came, self._clock.monotonic())
-        else:
-            self.raised = self.raised or came
-            self.delivery.stop(f"not sent: the transport raised {type(came).__name__}")
-
-    @property
-    def closed(self) -> bool:
-        """Whether taking more is of no use."""
-        return self.raised is not None or self.delivery.closed
-
-    def time_is_up(self) -> bool:
-        """Whether the deadline has passed; then the delivery is stopped too."""
-        if self._deadline is None or self._clock.monotonic() < self._deadline:
-            return False
-        self.end()
-        return True
-
-    def end(self) -> None:
-        """Send nothing more: the time is up."""
-        self.delivery.stop("not sent: the time was up")
-
-    def seconds_to(self, until: float | None) -> float | None:
-        """Seconds from now to `until`, or to the deadline if that is sooner; None when neither is set."""
-        if self._deadline is not None:
-            until = self._deadline if until is None else min(until, self._deadline)
-        return None if until is None else max(0.0, until - self._clock.monotonic())
-
-    def result(self) -> Report:
-        """Give the report; raise what ended the stream early, with the report in its ``report``."""
-        report = self.delivery.close()
-        error = self.raised or self.delivery.failure()
-        if error is not None:
-            raise _carrying(error, report)
-        return report
-
-    def interrupted(self, error: BaseException) -> None:
-        """Put the report of how far it came on the exception that interrupts the stream."""
-        self.delivery.stop("not sent: interrupted")
-        _carrying(error, self.delivery.close())
-
-
-def _carrying(error: _Error, report: Report) -> _Error:
-    error.report = report  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-    return error
+    def encoder(self) -> Encoder:
+        """Make what encodes messages that may be held back: stamped, since the time of arrival is not theirs."""
+        return Encoder(self.limits, ids_of_this_process(), self.stamp, self._naive)
 
 
 def receipt(delivery: Delivery, encoded: Encoded, status: int) -> Receipt:
@@ -220,11 +198,12 @@ class _Paces:
         key = blake2b(settings.api_key.encode(), digest_size=16).digest()
         # Clients that tell the time differently cannot share departure times.
         time = type(clock) if type(clock) is Clock else id(clock)
-        place = (key, settings.base_url, limits.window_requests, limits.window_seconds, time)
+        window = part(limits.window_requests, limits.window_seconds, limits.share)
+        place = (key, settings.base_url, window, time)
         with self._lock:
             pace = self._known.get(place)
             if pace is None:
-                pace = self._known[place] = _SharedPace(limits.window_requests, limits.window_seconds)
+                pace = self._known[place] = _SharedPace(*window)
             return pace
 
     def unlock(self) -> None:

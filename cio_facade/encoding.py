@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, count, repeat
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
+from cio_pipelines import constants
 
 from cio_facade.errors import ValidationError
 from cio_facade.messages import Message
@@ -13,17 +15,21 @@ from cio_facade.validation import Validator
 from cio_facade.values import plain, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from cio_facade.config import Limits, NaivePolicy
     from cio_facade.messages import CallModel
+    from cio_facade.validation import Keys
 
-__all__ = ["Encoded", "Encoder"]
+__all__ = ["Chunk", "Encoded", "Encoder"]
 
 # Times go through `to_json`, since the encoder would send one without a zone as it is; so do dataclasses, of which it
 # would leave out private fields and add what is cached beside them.
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+# How calls go on that share an id: each has a number of its own. The first ones are made once.
+_NUMBER = b'.%x"}'
+_NUMBERS = tuple(_NUMBER % number for number in range(256))
 
 
 class Encoded(NamedTuple):
@@ -45,6 +51,27 @@ class Encoded(NamedTuple):
     keys: tuple[str, ...]
     kind: str
     message_id: str
+
+
+class Chunk(NamedTuple):
+    """Calls of a stream ready to be packed: those that were accepted, in their order.
+
+    Attributes
+    ----------
+    data : list of bytes
+        The calls as UTF-8 JSON.
+    keys : list of str or tuple of str
+        Calls that share a key keep their order. Most have only one, without a tuple around it.
+    alone : dict of int to str, or None
+        Position in `data` to path, of calls of a type that no batch takes.
+    refused : list of (int, ValidationError)
+        Position in what was given, and why.
+    """
+
+    data: list[bytes]
+    keys: list[Keys]
+    alone: dict[int, str] | None
+    refused: list[tuple[int, ValidationError]]
 
 
 class Encoder:
@@ -85,18 +112,74 @@ class Encoder:
         ValidationError
             The message is not fit to be sent.
         """
-        return Encoded._make(self.parts(message))
+        return Encoded._make(self._parts(message.call if type(message) is Message else _wire(message)))
 
-    def parts(self, message: Message | CallModel) -> tuple[bytes, tuple[str, ...], str, str]:
-        """Do what `encode` does, and give a plain tuple: for streams, where a named one would count."""
-        call = message.call if type(message) is Message else _wire(message)
+    def many(self, messages: Sequence[Message | CallModel]) -> Chunk:
+        """Do what `encode` does for each, but together for those that look alike: that takes a third of the time.
+
+        They share a time, and an id to which each adds a number. What is not fit is told, not raised.
+        """
+        calls, unread = _calls(messages)
+        alike, refused = self._validator.check_many(calls)
+        data: list[bytes | ValidationError] = [b""] * len(calls)
+        keys: list[Keys] = [()] * len(calls)
+        for places, some, theirs in alike:
+            encoded: Sequence[bytes | ValidationError] = self._together(some) or [*map(self._told, some)]
+            if len(places) == len(calls):
+                data, keys = [*encoded], [*theirs]
+                break
+            for place, one, about in zip(places, encoded, theirs, strict=True):
+                data[place], keys[place] = one, about
+        for place, error in refused:
+            data[place] = unread.get(place, error)
+        return _chunk(calls, data, keys)
+
+    def again(self, data: Sequence[bytes]) -> Chunk:
+        """Make a chunk of calls that were encoded before, by another process perhaps: their bytes stay as they are.
+
+        Used by the outbox, for what it finds in its file.
+        """
+        calls: list[dict[str, Any]] = [orjson.loads(call) for call in data]
+        keys: list[Keys] = []
+        for call in calls:
+            try:
+                about = self._validator.check(call)[1]
+            except ValidationError:  # by rules that were not in force then: the server decides
+                about = ()
+            keys.append(about[0] if len(about) == 1 else about)
+        return _chunk(calls, list(data), keys)
+
+    def _together(self, calls: Sequence[Mapping[str, Any]]) -> list[bytes] | None:
+        """Complete and encode calls that have the same fields. None: one of them needs more, or cannot be sent."""
+        try:
+            # To cut off the brace also lets go of the kilobyte that the encoder takes for each.
+            data = [orjson.dumps(c, self._default, _OPTIONS)[:-1] + end for c, end in zip(calls, self._ends(calls[0]))]  # noqa: B905
+        except TypeError:
+            return None
+        return data if max(map(len, data)) <= self._most else None
+
+    def _told(self, call: Mapping[str, Any]) -> bytes | ValidationError:
+        """Complete and encode a call, or give why not."""
+        try:
+            return self._measured(self._completed(call))
+        except ValidationError as error:
+            return error.with_traceback(None)  # which would hold the call
+
+    def _ends(self, call: Mapping[str, Any]) -> Iterable[bytes]:
+        """Give what stands in the place of the last brace: what messages like this one leave to us."""
+        time = f',"timestamp":"{self._now()}"' if self._now is not None and "timestamp" not in call else ""
+        if "messageId" in call:
+            return repeat(f"{time}}}".encode())
+        numbers = chain(_NUMBERS, map(_NUMBER.__mod__, count(len(_NUMBERS))))
+        return map(f'{time},"messageId":"{self._new_id()}'.encode().__add__, numbers)
+
+    def _parts(self, call: Mapping[str, Any]) -> tuple[bytes, tuple[str, ...], str, str]:
         try:
             checked, keys = self._validator.check(call)
             sent = self._completed(checked)
             data = self._measured(sent)
         except ValidationError as error:
-            given = call.get("messageId")
-            error.message_id = given if isinstance(given, str) else None
+            error.message_id = _given_id(call)
             raise
         return data, keys, sent["type"], sent["messageId"]
 
@@ -124,6 +207,43 @@ class Encoder:
             problem = f"is {len(data)} bytes; a call has at most {self._most} (limits.call_bytes)"
             raise ValidationError(field="message", problem=problem)
         return data
+
+
+def _chunk(calls: Sequence[Mapping[str, Any]], data: list[bytes | ValidationError], keys: list[Keys]) -> Chunk:
+    """Part what was accepted from what was refused."""
+    if {bytes}.issuperset(map(type, data)) and constants.PATHS.keys() <= constants.BATCHABLE:
+        return Chunk(cast("list[bytes]", data), keys, None, [])
+    chunk, alone = Chunk([], [], None, []), dict[int, str]()
+    for place, (call, one, about) in enumerate(zip(calls, data, keys, strict=True)):
+        if isinstance(one, ValidationError):
+            one.message_id = _given_id(call)
+            chunk.refused.append((place, one))
+            continue
+        if (kind := call["type"]) not in constants.BATCHABLE:
+            alone[len(chunk.data)] = constants.PATHS[kind]
+        chunk.data.append(one)
+        chunk.keys.append(about)
+    return chunk._replace(alone=alone or None)
+
+
+def _given_id(call: Mapping[str, Any]) -> str | None:
+    given = call.get("messageId")
+    return given if isinstance(given, str) else None
+
+
+def _calls(messages: Sequence[Message | CallModel]) -> tuple[list[Mapping[str, Any]], dict[int, ValidationError]]:
+    """Give the calls of messages, and why for what gives none: an empty one stands in its place."""
+    if {Message}.issuperset(map(type, messages)):
+        return [message.call for message in cast("Sequence[Message]", messages)], {}
+    calls: list[Mapping[str, Any]] = []
+    unread: dict[int, ValidationError] = {}
+    for place, message in enumerate(messages):
+        try:
+            calls.append(message.call if type(message) is Message else _wire(message))
+        except ValidationError as error:
+            calls.append({})
+            unread[place] = error.with_traceback(None)
+    return calls, unread
 
 
 def _wire(message: CallModel) -> dict[str, Any]:

@@ -8,7 +8,9 @@
     |-- RateLimitError        429, for longer than the retry budget
     |-- NetworkError          no answer: the call may or may not have arrived
     |-- RefusedError          the server refuses this call; repeating it will not help
-    `-- ServerError           5xx, for longer than the retry budget
+    |-- ServerError           5xx, for longer than the retry budget
+    `-- OutboxError           the outbox could not take the message: nothing of it was kept
+        `-- OutboxFullError   it holds as much as it may
 
 No text holds a payload, personal data or a key, so every one of them may be logged. All are picklable.
 """
@@ -24,6 +26,8 @@ __all__ = [
     "AuthenticationError",
     "CustomerIOError",
     "NetworkError",
+    "OutboxError",
+    "OutboxFullError",
     "RateLimitError",
     "RefusedError",
     "ServerError",
@@ -112,3 +116,11 @@ class RefusedError(CustomerIOError):
 
 class ServerError(CustomerIOError):
     """The server failed (5xx) until the retry budget was spent."""
+
+
+class OutboxError(CustomerIOError):
+    """The outbox could not take the messages: it is closed, or its file cannot be written. Nothing of them was kept."""
+
+
+class OutboxFullError(OutboxError):
+    """The outbox holds as many messages, or bytes, as it may. Nothing of what was put was kept."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MessageIds", "ids_of_a_stream"]
+__all__ = ["MessageIds", "ids_of_this_process"]
 
 
 class MessageIds:
     """Gives ids of a random prefix and a counter: ``9f0c...-1a``.
 
+    Messages that are encoded together share one, to which each adds a number: ``9f0c...-1a.3``.
     A new prefix is drawn after a fork, so that parent and child never give the same id; 96 random bits make two equal
     prefixes as unlikely as two equal UUIDs.
     """
@@ -35,11 +36,8 @@ class MessageIds:
         return os.getpid(), _prefix(), count()
 
 
-def ids_of_a_stream() -> Callable[[], str]:
-    """Make a source of such ids, with a prefix of its own, for one stream.
-
-    A stream stays in its process. Not to ask for each message which that is saves a tenth of all that a message takes.
-    """
+def ids_of_this_process() -> Callable[[], str]:
+    """Make a source of such ids for what stays in its process: not to ask which that is saves a system call each."""
     return map(f"{_prefix()}%x".__mod__, count()).__next__
 
 

@@ -6,7 +6,7 @@ accepted for delivery. ``None`` means "not given": the field is left out of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict, TypeGuard
 
 import attrs
@@ -125,7 +125,7 @@ class Message:
     call: Mapping[str, Any]
 
     def __init__(self, call: Mapping[str, Any]) -> None:
-        object.__setattr__(self, "call", call)  # what attrs would write takes twice as long
+        _put(self, call)  # what attrs would write takes twice as long
 
     @property
     def type(self) -> str:
@@ -146,6 +146,11 @@ class Message:
         return f"<Message {self.type}{f' {event!r}' if isinstance(event, str) else ''}>"
 
 
+# For the two builders that streams are made of: a message without the detour through its class, in half the time.
+_blank: Callable[[type[Message]], Message] = object.__new__
+_put: Callable[[Message, Mapping[str, Any]], None] = vars(Message)["call"].__set__
+
+
 def identify(user_id: Id | None, traits: Object | None = None, **fields: Unpack[CallFields]) -> Message:
     """Add or update a person.
 
@@ -164,6 +169,10 @@ def identify(user_id: Id | None, traits: Object | None = None, **fields: Unpack[
     >>> identify("u1", {"email": "ann@example.com"}).to_dict()
     {'type': 'identify', 'userId': 'u1', 'traits': {'email': 'ann@example.com'}}
     """
+    if type(traits) is dict and user_id is not None and not fields:
+        message = _blank(Message)
+        _put(message, {"type": "identify", "userId": user_id, "traits": traits.copy()})  # pyright: ignore[reportUnknownArgumentType]
+        return message
     return _message({"type": "identify", "userId": user_id, "traits": _object(traits)}, fields)
 
 
@@ -192,6 +201,10 @@ def track(
     >>> track("u1", ecommerce.OrderCompleted(order_id="o-1", total=99.9)).to_dict()["event"]
     'Order Completed'
     """
+    if type(properties) is dict and type(event) is str and user_id is not None and not fields:
+        message = _blank(Message)
+        _put(message, {"type": "track", "userId": user_id, "event": event, "properties": properties.copy()})
+        return message
     if isinstance(event, str) or not hasattr(event, "event_name"):
         call = {"type": "track", "userId": user_id, "event": event, "properties": _object(properties)}
     else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DeadLetter", "Receipt", "Report"]
+__all__ = ["DeadLetter", "Outcome", "Receipt", "Report", "UndeliveredWarning"]
 
 
 @attrs.frozen
@@ -51,6 +51,28 @@ class DeadLetter:
     index: int
     reason: str
     status: int | None
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one message of an outbox.
+
+    Attributes
+    ----------
+    message_id : str or None
+        The call's ``messageId``.
+    outcome : {"delivered", "rejected", "failed"}
+        As in `Report`.
+    reason : str or None
+        Why it was not delivered.
+    status : int or None
+        HTTP status of the answer that settled it, where that was a refusal.
+    """
+
+    message_id: str | None
+    outcome: Literal["delivered", "rejected", "failed"]
+    reason: str | None = None
+    status: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -103,3 +125,7 @@ class Report:
     def complete(self) -> bool:
         """Whether every accepted message was delivered."""
         return self.accepted == self.delivered
+
+
+class UndeliveredWarning(RuntimeWarning):
+    """The interpreter ended before an outbox in memory could deliver everything. It says how many, and names some."""

@@ -14,12 +14,13 @@ Pure: no clock, no I/O, no threads.
 
 from __future__ import annotations
 
-from itertools import accumulate, count
+from itertools import accumulate, count, islice, takewhile
 from operator import add, itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Self
 
 __all__ = ["BATCH_HEAD", "BATCH_TAIL", "Packing", "Parcel"]
 
@@ -35,10 +36,10 @@ class Parcel:
 
     Parameters
     ----------
-    data : bytes
-        The calls, joined by commas.
-    ends : sequence of int
-        Where each call ends in `data`.
+    body : bytes
+        The bytes of the request: one call, or several in the envelope of a batch, as `of` makes it.
+    sizes : sequence of int
+        The bytes of each call.
     index : sequence of int
         Each call's place in what the caller gave.
     path : str
@@ -49,26 +50,40 @@ class Parcel:
         Whether the body is a batch or the one call itself.
     """
 
-    __slots__ = ("attempts", "batch", "data", "ends", "index", "path", "request_id", "runs", "since", "then")
+    __slots__ = (
+        *("attempts", "before", "left", "plain", "request_id", "since", "then"),
+        *("_body", "_ends", "batch", "index", "path", "runs", "sizes"),
+    )
 
     def __init__(
         self,
-        data: bytes,
-        ends: Sequence[int],
+        body: bytes,
+        sizes: Sequence[int],
         index: Sequence[int],
         path: str,
         runs: Sequence[tuple[int, int]] = (),
         *,
         batch: bool = True,
     ) -> None:
-        self.data, self.ends, self.index, self.path, self.runs, self.batch = data, ends, index, path, runs, batch
+        self._body, self.sizes, self.index, self.path, self.runs, self.batch = body, sizes, index, path, runs, batch
+        self._ends: Sequence[int] | None = None
         self.attempts = 0
-        self.since = 0.0  # when it first travelled
+        self.since = self.before = self.left = 0.0  # when it travelled first, last but one, and last
+        self.plain = False  # whether it is not to be compressed, since the server refused it so
         self.request_id: str | None = None
         self.then: Parcel | None = None  # what must follow it before its shards are home again
 
+    @classmethod
+    def of(cls, calls: Sequence[bytes], index: Sequence[int], path: str, runs: Sequence[tuple[int, int]] = ()) -> Self:
+        """Make a batch of calls."""
+        # Joined with the envelope at once: to copy half a megabyte takes as long as to put its calls with their people.
+        pieces = list(calls)
+        pieces[0] = BATCH_HEAD + pieces[0]
+        pieces[-1] += BATCH_TAIL
+        return cls(b",".join(pieces), list(map(len, calls)), index, path, runs)
+
     def __len__(self) -> int:
-        return len(self.ends)
+        return len(self.sizes)
 
     @property
     def mask(self) -> int:
@@ -78,13 +93,19 @@ class Parcel:
             mask |= bits
         return mask
 
+    @property
+    def data(self) -> bytes:
+        """The calls, joined by commas."""
+        return self._body[len(BATCH_HEAD) : -len(BATCH_TAIL)] if self.batch else self._body
+
     def body(self) -> bytes:
         """Give the bytes of the request."""
-        return b"".join((BATCH_HEAD, self.data, BATCH_TAIL)) if self.batch else self.data
+        return self._body
 
     def call(self, position: int) -> bytes:
         """One call, as it was encoded."""
-        return self.data[self.ends[position - 1] + _COMMA if position else 0 : self.ends[position]]
+        end = self._end(position)
+        return self._body[end - self.sizes[position] : end]
 
     def halves(self) -> list[Parcel]:
         """Two parcels of about half the calls: those that may travel now; the other hangs on the first by `then`.
@@ -106,22 +127,46 @@ class Parcel:
         return [first]
 
     def _part(self, start: int, stop: int, runs: Sequence[tuple[int, int]]) -> Parcel:
-        skip = self.ends[start - 1] + _COMMA if start else 0
-        ends = [end - skip for end in self.ends[start:stop]]
-        data = self.data[skip : self.ends[stop - 1]]
-        return Parcel(data, ends, self.index[start:stop], self.path, runs, batch=self.batch)
+        calls = [self.call(position) for position in range(start, stop)]
+        return Parcel.of(calls, self.index[start:stop], self.path, runs)
+
+    def _end(self, position: int) -> int:
+        """Where a call ends. Worked out only when something went wrong: most parcels are never asked."""
+        if self._ends is None:
+            first = len(BATCH_HEAD) if self.batch else 0
+            self._ends = list(map(add, accumulate(self.sizes), count(first, _COMMA)))
+        return self._ends[position]
 
 
 class _Shard:
     """Calls that must keep their order among themselves."""
 
-    __slots__ = ("calls", "index", "mask", "size")
+    __slots__ = ("_weighed", "calls", "index", "mask", "size")
 
     def __init__(self, mask: int) -> None:
         self.mask = mask
         self.calls: list[bytes] = []
         self.index: list[int] = []
-        self.size = 0  # bytes, with a comma each
+        self.size = 0  # bytes, with a comma each, of those that were weighed
+        self._weighed = 0
+
+    def weigh(self) -> None:
+        """Bring the size up to date. When a body is due, and not for each call that comes: that takes half the time."""
+        if fresh := self.calls[self._weighed :]:
+            self.size += sum(map(len, fresh)) + len(fresh) * _COMMA
+            self._weighed = len(self.calls)
+
+    def take(self, number: int, size: int) -> tuple[list[bytes], list[int]]:
+        """Give the first calls, which have so many bytes, and their places, and let them go."""
+        calls, index = self.calls, self.index
+        if number == len(calls):
+            self.calls, self.index = [], []
+        else:
+            calls, index = calls[:number], index[:number]
+            del self.calls[:number], self.index[:number]
+        self.size -= size
+        self._weighed -= number
+        return calls, index
 
 
 class Packing:
@@ -154,45 +199,88 @@ class Packing:
         self._alone: dict[int, str] = {}  # calls that no batch takes: place and path
         self._look_at = self._room
         self._calls = 0
-        self._size = 0
+        self.size = 0
+        """Bytes that wait, with a comma for each call."""
 
     @property
     def full(self) -> bool:
         """Whether the stream should pause until something has travelled."""
-        return self._size >= self._hold
+        return self.size >= self._hold
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be time to cut a body."""
+        return self.size >= self._look_at or self._calls >= self._most_calls or bool(self._alone)
+
+    @property
+    def oldest(self) -> int | None:
+        """The place of what has waited longest; None when nothing waits."""
+        return min((shard.index[0] for shard in self._all if shard.index), default=None)
+
+    def waits_after(self, place: int) -> bool:
+        """Whether a call waits whose place is after this one."""
+        return any(shard.index and shard.index[-1] > place for shard in self._all)
 
     def feed(self, keys: Sequence[str], data: bytes, index: int, path: str | None = None) -> bool:
         """Put a call with its person; with a `path`, it is to travel alone. True when it may be time to cut a body."""
-        of = self._of
-        if len(keys) == 1:
-            shard = of[hash(keys[0]) % len(of)]
-        else:
-            # Without a key the call is nobody's: it goes where it keeps no one waiting.
-            shard = self._joined({hash(key) % len(of) for key in keys} or {index % len(of)})
+        shard = self._of[hash(keys[0]) % len(self._of)] if len(keys) == 1 else self._joined(keys, index)
         shard.calls.append(data)
         shard.index.append(index)
-        size = len(data) + _COMMA
-        shard.size += size
-        self._size += size
+        self.size += len(data) + _COMMA
         self._calls += 1
         if path is not None:
             self._alone[index] = path
             return True
-        return self._size >= self._look_at or self._calls >= self._most_calls
+        return self.size >= self._look_at or self._calls >= self._most_calls
 
-    def cut(self, away: int, *, everything: bool = False) -> Parcel | None:
-        """Cut a body from the shards not `away` (a bit each): a full one, or with `everything` what there is."""
+    def feed_many(
+        self,
+        data: Sequence[bytes],
+        keys: Sequence[str | tuple[str, ...]],
+        index: Sequence[int],
+        alone: Mapping[int, str] | None = None,
+    ) -> None:
+        """Put calls with their people, as `feed` does; ask `ready` afterwards.
+
+        Parameters
+        ----------
+        data : sequence of bytes
+            The calls.
+        keys : sequence of str or tuple of str
+            Whom each is about.
+        index : sequence of int
+            Each call's place in what the caller gave, rising.
+        alone : mapping, optional
+            Position in `data` to path, of those that travel alone.
+        """
+        of, shards = self._of, len(self._of)
+        for call, key, place in zip(data, keys, index, strict=True):
+            shard = of[hash(key) % shards] if type(key) is str else self._joined(key, place)
+            shard.calls.append(call)
+            shard.index.append(place)
+        self.size += sum(map(len, data)) + len(data) * _COMMA
+        self._calls += len(data)
+        if alone:
+            self._alone.update((index[position], path) for position, path in alone.items())
+
+    def cut(self, away: int, *, everything: bool = False, over: int = -1) -> Parcel | None:
+        """Cut a body from the shards not `away` (a bit each).
+
+        A full one; or what there is, with `everything`, or when a call waits there whose place is `over` or before.
+        """
         home = [shard for shard in self._all if shard.calls and not away & shard.mask]
+        for shard in home:
+            shard.weigh()
         for shard in home if self._alone else ():
             if (path := self._alone.pop(shard.index[0], None)) is not None:
                 return self._single(shard, path)
         full = sum(shard.size for shard in home) >= self._room or sum(len(s.calls) for s in home) >= self._most_calls
-        if not home or not (everything or full):
-            self._look_at = self._size + self._room // 4  # most of what waits is away: look again a little later
+        oldest = min(home, key=lambda shard: shard.index[0], default=None)
+        if oldest is None or not (everything or full or oldest.index[0] <= over):
+            self._look_at = self.size + self._room // 4  # most of what waits is away: look again a little later
             return None
         # The fullest first: fewer shards to a body leave more of them at home for the next. But before them the one
         # that has waited longest, or a person of few calls would wait for the end of the stream.
-        oldest = min(home, key=lambda shard: shard.index[0])
         home.sort(key=lambda shard: (shard is not oldest, -shard.size))
         parcel = self._parcel(home)
         self.look_again()
@@ -209,9 +297,8 @@ class Packing:
 
     def _single(self, shard: _Shard, path: str) -> Parcel:
         """Cut the first call of a shard alone, for an endpoint of its own."""
-        call, index = shard.calls[0], shard.index[0]
-        self._take(shard, 1, len(call) + _COMMA)
-        return Parcel(call, [len(call)], [index], path, [(shard.mask, 1)], batch=False)
+        (call,), index = self._take(shard, 1, len(shard.calls[0]) + _COMMA)
+        return Parcel(call, [len(call)], index, path, [(shard.mask, 1)], batch=False)
 
     def _parcel(self, home: Iterable[_Shard]) -> Parcel:
         calls: list[bytes] = []
@@ -221,32 +308,32 @@ class Packing:
         for shard in home:
             number, size = _prefix(shard, room, left, self._alone)
             if number:
-                calls += shard.calls[:number]
-                index += shard.index[:number]
+                taken = self._take(shard, number, size)
+                calls += taken[0]
+                index += taken[1]
                 runs.append((shard.mask, number))
                 room, left = room - size, left - number
-                self._take(shard, number, size)
-        ends = list(map(add, accumulate(map(len, calls)), count()))  # with a comma before each but the first
-        return Parcel(b",".join(calls), ends, index, self._path, runs)
+        return Parcel.of(calls, index, self._path, runs)
 
-    def _take(self, shard: _Shard, number: int, size: int) -> None:
-        del shard.calls[:number], shard.index[:number]
-        shard.size -= size
-        self._size -= size
+    def _take(self, shard: _Shard, number: int, size: int) -> tuple[list[bytes], list[int]]:
+        self.size -= size
         self._calls -= number
+        taken = shard.take(number, size)
         if not shard.calls and shard.mask & (shard.mask - 1):
             self._part(shard)
+        return taken
 
-    def _joined(self, numbers: set[int]) -> _Shard:
-        """Make one shard of several, from now until its calls are cut."""
-        shards = {id(shard): shard for shard in (self._of[number] for number in sorted(numbers))}
+    def _joined(self, keys: Sequence[str], index: int) -> _Shard:
+        """Make one shard of those of several keys, from now until its calls are cut."""
+        of = self._of
+        # Without a key the call is nobody's: it goes where it keeps no one waiting.
+        shards = {of[hash(key) % len(of)] for key in keys} or {of[index % len(of)]}
         if len(shards) == 1:
-            return next(iter(shards.values()))
+            return shards.pop()
         joined = _Shard(0)
         waiting: list[tuple[int, bytes]] = []
-        for shard in shards.values():
+        for shard in shards:
             joined.mask |= shard.mask
-            joined.size += shard.size
             waiting += zip(shard.index, shard.calls, strict=True)
             self._all.remove(shard)
         waiting.sort(key=itemgetter(0))  # as they were given
@@ -272,10 +359,9 @@ def _prefix(shard: _Shard, room: int, left: int, alone: Collection[int]) -> tupl
     """How many calls of a shard fit, up to one that travels alone, and their bytes."""
     if not alone and shard.size <= room and len(shard.calls) <= left:
         return len(shard.calls), shard.size
-    number = size = 0
-    for index, call in zip(shard.index, shard.calls, strict=True):
-        if size + len(call) + _COMMA > room or number == left or index in alone:
-            break
-        size += len(call) + _COMMA
-        number += 1
-    return number, size
+    if len(shard.calls[0]) >= room:  # before what follows is set up: with much waiting, that is so for most
+        return 0, 0
+    ends = map(add, accumulate(map(len, shard.calls)), count(_COMMA, _COMMA))
+    fitting = list(takewhile(room.__ge__, islice(ends, left)))
+    number = next((n for n, index in enumerate(shard.index[: len(fitting)]) if index in alone), len(fitting))
+    return number, fitting[number - 1] if number else 0

@@ -16,11 +16,13 @@ from cio_pipelines import constants
 
 from cio_facade._version import __version__
 from cio_facade.answers import Answer, reasons_in
+from cio_facade.bounds import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from cio_facade.clock import Clock, Stamps
+    from cio_facade.compression import Gzip
     from cio_facade.config import Settings
     from cio_facade.packing import Parcel
 
@@ -46,15 +48,17 @@ class Policy:
         For ``Retry-After`` with a date.
     stamps : Stamps
         For ``X-Timestamp``.
+    gzip : Gzip, optional
+        Which bodies go compressed; none without it.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, stamps: Stamps) -> None:
+    def __init__(self, settings: Settings, clock: Clock, stamps: Stamps, gzip: Gzip | None = None) -> None:
         base = httpx.URL(settings.base_url)
         self._own = _origin(base)
         self._loopback = is_loopback(base)
         self._servers = {_origin(httpx.URL(server)) for server in constants.REGIONS.values()}
         self._secrets = _secrets(settings)
-        self._clock, self._stamps = clock, stamps
+        self._clock, self._stamps, self._gzip = clock, stamps, gzip
         self._moved: httpx.URL | None = None
         self._headers = {"User-Agent": _USER_AGENT}
         if settings.strict:
@@ -62,6 +66,8 @@ class Policy:
         self._prefix = settings.base_url
         self._urls: dict[str, httpx.URL] = {}
         self.timeout = httpx.Timeout(settings.timeout, pool=None)  # waiting for a connection is not the server's fault
+        self.longest = STEPS * settings.timeout
+        """Seconds for one attempt as a whole: a step's time is that to the next byte, which may come in drops."""
         self._extensions = {"timeout": self.timeout.as_dict()}
 
     def request(self, parcel: Parcel) -> httpx.Request:
@@ -70,12 +76,15 @@ class Policy:
             parcel.request_id = str(uuid4())
         headers = self._marks(parcel.request_id, parcel.attempts)
         headers["Content-Type"] = "application/json"
+        body = parcel.body()
+        if self._gzip is not None and (packed := self._gzip.packed(parcel, body)) is not None:
+            headers["Content-Encoding"], body = "gzip", packed
         url = self._urls.get(parcel.path)
         if url is None:
             url = self._urls[parcel.path] = httpx.URL(self._prefix + parcel.path)
         # Built here and not by httpx's client, which would parse the URL and merge headers anew for each call.
         extensions = {**self._extensions, ATTEMPT: parcel.attempts}
-        return httpx.Request("POST", url, headers=headers, content=parcel.body(), extensions=extensions)
+        return httpx.Request("POST", url, headers=headers, content=body, extensions=extensions)
 
     def repeated(self, request: httpx.Request, attempt: int) -> httpx.Request:
         """Make a request of the generated client into one attempt: each its own, since what carries it may keep it."""
@@ -113,6 +122,13 @@ class Policy:
             reasons = ("the answer is a redirect to a server that is not to get the key",)
         return Answer(status, reasons, self.retry_after(response), request_id)
 
+    def learned(self, parcel: Parcel, request: httpx.Request, answer: Answer) -> Answer:
+        """Note what an answer tells of compressed bodies; it may ask for a plain one."""
+        if self._gzip is None:
+            return answer
+        packed = "Content-Encoding" in request.headers
+        return answer._replace(plain_please=self._gzip.learn(parcel, answer.status, packed=packed))
+
     def no_answer(self, error: Exception, request_id: str | None) -> Answer:
         """Make the answer of a request to which none came."""
         words = self._without_key(str(error))
@@ -126,9 +142,10 @@ class Policy:
         if text.isdecimal() and len(text) < 10:
             return float(text)
         with suppress(ValueError):
-            moment = parsedate_to_datetime(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return max(0.0, (moment - datetime.fromtimestamp(self._clock.time(), UTC)).total_seconds())
+            # By the server's own clock where it tells the time: ours may be days off.
+            said = response.headers.get("Date")
+            now = _moment(said) if said else datetime.fromtimestamp(self._clock.time(), UTC)
+            return max(0.0, (_moment(text) - now).total_seconds())
         return None
 
     def _target(self, request: httpx.Request, response: httpx.Response) -> httpx.URL | None:
@@ -174,6 +191,11 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
     basic = b64encode(f"{settings.api_key}:".encode()).decode()
     header = f"Bearer {settings.api_key}" if settings.scheme == "bearer" else f"Basic {basic}"
     return header, settings.api_key, basic
+
+
+def _moment(text: str) -> datetime:
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Retry", "Verdict"]
 
-_NO_ANSWER = 0
-_AGAIN = frozenset({_NO_ANSWER, 408, 425, 429})
 # The content is at fault: in a batch one call may be, so the others get another chance. Any other refusal, such as 401
 # or 404, is about key or server, and no smaller body will change it.
 _CONTENT = frozenset({400, 413, 415, 422})
@@ -89,7 +87,9 @@ class Retry:
         status = answer.status
         if 200 <= status < 300:
             return Verdict.DONE, 0.0
-        if status in _AGAIN or status >= 500:
+        if answer.plain_please:  # whatever the budget: it comes once, and is no trouble of the server's
+            return Verdict.AGAIN, 0.0
+        if answer.transient:
             pause = answer.retry_after
             if not pause:  # 0 is no wish: repeating at once would hammer a server in trouble
                 pause = jitter * min(self.cap, self.base * 2.0 ** min(attempts, _MOST_DOUBLINGS))

@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import gzip
 from itertools import chain, repeat
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -20,6 +21,7 @@ import orjson
 from cio_facade.clock import Clock
 
 if TYPE_CHECKING:
+    from asyncio import Event
     from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 
@@ -59,8 +61,8 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     @property
     def bodies(self) -> list[Any]:
-        """The bodies of the requests, parsed."""
-        return [orjson.loads(request.content) for request in self.requests]
+        """The bodies of the requests, unpacked and parsed."""
+        return [orjson.loads(_unpacked(request)) for request in self.requests]
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -86,6 +88,11 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if not isinstance(answer, httpx.Response):
             return httpx.Response(answer, json={})
         return _another(answer) if answer.is_stream_consumed else answer
+
+
+def _unpacked(request: httpx.Request) -> bytes:
+    packed = request.headers.get("Content-Encoding") == "gzip"
+    return gzip.decompress(request.content) if packed else request.content
 
 
 def _another(response: httpx.Response) -> httpx.Response:
@@ -141,6 +148,20 @@ class FakeClock(Clock):
         """Let time pass, and remember the pause."""
         self.slept.append(seconds)
         self.advance(max(0.0, seconds))
+
+    def wait(self, condition: Condition, seconds: float, *, idle: bool) -> bool:
+        """Let time pass where nothing else could end the wait."""
+        if not idle:
+            return condition.wait(max(0.0, seconds))
+        self.sleep(seconds)
+        return False
+
+    async def await_event(self, event: Event, seconds: float, *, idle: bool) -> None:
+        """Let time pass where nothing else could end the wait."""
+        if idle:
+            await self.asleep(seconds)
+        else:
+            await super().await_event(event, seconds, idle=idle)
 
     async def asleep(self, seconds: float) -> None:
         """Let time pass, and remember the pause."""

@@ -6,7 +6,6 @@ transport for threads.
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import aclosing, closing, suppress
 from functools import partial
@@ -17,6 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from cio_facade.answers import Answer
+from cio_facade.bounds import BoundedTransport
 from cio_facade.errors import CustomerIOError
 from cio_facade.packing import Parcel
 from cio_facade.policy import ATTEMPT, is_loopback
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from cio_facade.clock import Clock
+    from cio_facade.observing import Watch
     from cio_facade.policy import Policy
 
-__all__ = ["AsyncGate", "Gate", "Lanes", "Own", "WrongTwin", "aread", "carriage", "lanes", "log_answer", "read"]
+__all__ = ["IDLE_SECONDS", "AsyncGate", "Gate", "Lanes", "Own", "WrongTwin", "aread", "carriage", "lanes", "read"]
 
 _Thing = TypeVar("_Thing")
 
-_log = logging.getLogger("cio_facade.transport")
+IDLE_SECONDS = 30.0
+"""After which an idle connection is not used again: servers hang up after a minute or so."""
 
 _MOST_BODY = 65_536
 
@@ -47,6 +49,8 @@ class Gate(httpx.BaseTransport):
         Makes the transport that carries them; called anew in each process.
     run : callable
         Delivers a parcel by a function that posts it: with pace and retries.
+    watch : Watch
+        Is told of each attempt.
     """
 
     def __init__(
@@ -54,8 +58,9 @@ class Gate(httpx.BaseTransport):
         policy: Policy,
         make: Callable[[], httpx.BaseTransport],
         run: Callable[[Parcel, Callable[[Parcel], Answer]], object],
+        watch: Watch,
     ) -> None:
-        self._policy, self._inner, self._run = policy, Own(make), run
+        self._policy, self._inner, self._run, self._watch = policy, Own(make), run, watch
         self._inner.get()  # now, since threads may come at once
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -68,11 +73,14 @@ class Gate(httpx.BaseTransport):
         def post(parcel: Parcel) -> Answer:
             if outcome.response is not None:
                 outcome.response.close()
+            attempt, begun = self._policy.repeated(request, parcel.attempts), self._watch.clock.monotonic()
             try:
-                outcome.response = self._attempt(self._policy.repeated(request, parcel.attempts))
+                outcome.response = self._attempt(attempt)
+                answer = Answer(outcome.response.status_code, (), self._policy.retry_after(outcome.response))
             except httpx.TransportError as error:
-                return outcome.lost(self._policy.no_answer(error, parcel.request_id), error)
-            return Answer(outcome.response.status_code, (), self._policy.retry_after(outcome.response))
+                answer = outcome.lost(self._policy.no_answer(error, parcel.request_id), error)
+            self._watch.attempted(parcel, attempt, answer, begun)
+            return answer
 
         self._run(_opaque(request), post)
         return outcome.result()
@@ -112,6 +120,7 @@ class Lanes(httpx.BaseTransport):
     def __init__(self, make: Callable[[], httpx.BaseTransport], most: int) -> None:
         self._make = make
         self._made = [make()]  # now, since the environment may name a proxy that cannot be used
+        self._closed = False
         # The last one given back is the next one out: its connection is the likeliest to be still there.
         self._free: LifoQueue[httpx.BaseTransport | None] = LifoQueue()
         for lane in [*[None] * (most - 1), *self._made]:
@@ -130,15 +139,21 @@ class Lanes(httpx.BaseTransport):
             response = lane.handle_request(request)
             assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101  a transport that blocks gives no other
         except BaseException:
-            self._free.put(lane)
+            self._give_back(lane)
             raise
-        response.stream = _InLane(response.stream, partial(self._free.put, lane))
+        response.stream = _InLane(response.stream, partial(self._give_back, lane))
         return response
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; those that are in use, when they no longer are."""
+        self._closed = True
         for lane in self._made:
             lane.close()
+
+    def _give_back(self, lane: httpx.BaseTransport | None) -> None:
+        if self._closed and lane is not None:
+            lane.close()
+        self._free.put(lane)
 
 
 class _InLane(httpx.SyncByteStream):
@@ -165,7 +180,7 @@ class AsyncGate(httpx.AsyncBaseTransport):
 
     Parameters
     ----------
-    policy, run
+    policy, run, watch
         As for `Gate`.
     inner : Own
         What carries the requests, for each event loop its own.
@@ -176,8 +191,9 @@ class AsyncGate(httpx.AsyncBaseTransport):
         policy: Policy,
         inner: Own[httpx.AsyncBaseTransport],
         run: Callable[[Parcel, Callable[[Parcel], Awaitable[Answer]]], Awaitable[object]],
+        watch: Watch,
     ) -> None:
-        self._policy, self._inner, self._run = policy, inner, run
+        self._policy, self._inner, self._run, self._watch = policy, inner, run, watch
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out a request: one attempt of a delivery, or a call made through the generated client."""
@@ -189,11 +205,14 @@ class AsyncGate(httpx.AsyncBaseTransport):
         async def post(parcel: Parcel) -> Answer:
             if outcome.response is not None:
                 await outcome.response.aclose()
+            attempt, begun = self._policy.repeated(request, parcel.attempts), self._watch.clock.monotonic()
             try:
-                outcome.response = await self._attempt(self._policy.repeated(request, parcel.attempts))
+                outcome.response = await self._attempt(attempt)
+                answer = Answer(outcome.response.status_code, (), self._policy.retry_after(outcome.response))
             except httpx.TransportError as error:
-                return outcome.lost(self._policy.no_answer(error, parcel.request_id), error)
-            return Answer(outcome.response.status_code, (), self._policy.retry_after(outcome.response))
+                answer = outcome.lost(self._policy.no_answer(error, parcel.request_id), error)
+            self._watch.attempted(parcel, attempt, answer, begun)
+            return answer
 
         await self._run(_opaque(request), post)
         return outcome.result()
@@ -270,13 +289,15 @@ def lanes(base_url: str, connections: int) -> Lanes:
     """Make what carries requests of threads, by httpx's own transports."""
     # Certificates are read once, and not for each lane.
     verify = httpx.create_ssl_context()
-    return Lanes(partial(httpx.HTTPTransport, verify=verify, **carriage(base_url, connections)), connections)
+    return Lanes(partial(BoundedTransport, verify=verify, **carriage(base_url, connections)), connections)
 
 
 def carriage(base_url: str, connections: int) -> dict[str, Any]:
     """Arguments of httpx's own transports: how many connections, and the proxy that the environment names."""
     # httpcore counts connections in use as kept alive too: a lower limit would mean reconnecting for ever.
-    pool = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    pool = httpx.Limits(
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_SECONDS
+    )
     return {"limits": pool, "proxy": _proxy_for(httpx.URL(base_url))}
 
 
@@ -309,24 +330,6 @@ async def aread(response: httpx.Response, clock: Clock, seconds: float) -> bytes
                 if len(body) > _MOST_BODY or clock.monotonic() > end:
                     break
     return bytes(body)
-
-
-def log_answer(parcel: Parcel, answer: Answer, seconds: float) -> None:
-    """Note an answer under ``cio_facade.transport``: what happened, never what was in it."""
-    level = logging.DEBUG if 200 <= answer.status < 300 else logging.INFO
-    if _log.isEnabledFor(level):
-        fields = {
-            "cio_path": parcel.path,
-            "cio_status": answer.status,
-            "cio_calls": len(parcel),
-            "cio_bytes": len(parcel.data),
-            "cio_attempt": parcel.attempts,
-            "cio_request_id": parcel.request_id,
-            "cio_seconds": round(seconds, 6),
-        }
-        _log.log(
-            level, "%s answered %s to %d calls", parcel.path, answer.status or "nothing", len(parcel), extra=fields
-        )
 
 
 def _opaque(request: httpx.Request) -> Parcel:

@@ -11,20 +11,27 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 import attrs
 from cio_pipelines import constants
 
+from cio_facade import columns
 from cio_facade.errors import ValidationError
 from cio_facade.values import step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cio_facade.config import Limits, NaivePolicy
 
-__all__ = ["Validator"]
+__all__ = ["Alike", "Keys", "Validator"]
+
+Keys: TypeAlias = "str | tuple[str, ...]"
+"""Whom and what a call is about; a single one may go without a tuple around it."""
 
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
 _SIMPLE = (("userId",), ("anonymousId",))
@@ -62,6 +69,24 @@ class _Outline:
     simple: bool
 
 
+class Alike(NamedTuple):
+    """Calls that are fit to be sent and have the same fields.
+
+    Attributes
+    ----------
+    places : sequence of int
+        Where each stands in what was given.
+    calls : list of mapping
+        The calls as they are to be sent.
+    keys : list of str or tuple of str
+        Whom and what each is about.
+    """
+
+    places: Sequence[int]
+    calls: Sequence[Mapping[str, Any]]
+    keys: Sequence[Keys]
+
+
 class Validator:
     """The rules, with the limits in force.
 
@@ -80,6 +105,12 @@ class Validator:
         self._texts = {
             **dict.fromkeys((*_IDS, "messageId"), (_surely_fit(limits.id_bytes), self._id)),
             "event": (_surely_fit(limits.event_name_bytes), self._event),
+        }
+        self._columns: dict[str, Callable[[columns.Column], columns.Column | None]] = {
+            **dict.fromkeys((*_IDS, "messageId"), partial(columns.ids, most=limits.id_bytes)),
+            **dict.fromkeys(("type", "event"), partial(columns.texts, most=limits.event_name_bytes)),
+            **dict.fromkeys(_OBJECTS, columns.objects),
+            **dict.fromkeys(_TIMES, partial(columns.times, form=_ISO_WITH_OFFSET)),
         }
         self._outlines: dict[tuple[str, ...], _Outline] = {}
 
@@ -111,6 +142,53 @@ class Validator:
         if outline.simple and call.get("event") not in constants.EVENT_REQUIRED:
             return call, (call[outline.ids[0]],)
         return self._as_a_whole(call, outline)
+
+    def check_many(self, calls: Sequence[Mapping[str, Any]]) -> tuple[list[Alike], list[tuple[int, ValidationError]]]:
+        """Do what `check` does for each, but field by field for those that look alike: that takes half the time.
+
+        Gives what is fit, by its look, and what is not: its place, and why.
+        """
+        alike: list[Alike] = []
+        refused: list[tuple[int, ValidationError]] = []
+        for places, some, given in columns.looks_of(calls):
+            checked = None if given is None else self._by_columns(some, given)
+            if checked is not None:
+                alike.append(Alike(places, *checked))
+            elif fit := self._one_by_one(places, some, refused):
+                alike.append(Alike(*zip(*fit, strict=True)))
+        return alike, refused
+
+    def _by_columns(
+        self, calls: Sequence[columns.Call], given: columns.Columns
+    ) -> tuple[Sequence[columns.Call], Sequence[Keys]] | None:
+        """Check calls of one look. None: it takes more to tell whether all are fit."""
+        for field, column in given.items():
+            checked = self._columns[field](column) if field in self._columns else column
+            if checked is None:
+                return None
+            if checked is not column:
+                given[field] = checked
+                calls = [{**call, field: value} for call, value in zip(calls, checked, strict=True)]
+        if given["type"][0] not in constants.REQUIRED:
+            return None
+        outline = self._outlines.get((given["type"][0], *given)) or self._outline(calls[0])
+        if not _surely_whole(given, outline):
+            return None
+        ids = [given[field] for field in outline.ids]
+        return calls, list(zip(*ids, strict=True)) if len(ids) > 1 else ids[0]
+
+    def _one_by_one(
+        self, places: Sequence[int], calls: Sequence[columns.Call], refused: list[tuple[int, ValidationError]]
+    ) -> list[tuple[int, Mapping[str, Any], Keys]]:
+        fit: list[tuple[int, Mapping[str, Any], Keys]] = []
+        for place, call in zip(places, calls, strict=True):
+            try:
+                checked, keys = self.check(call)
+            except ValidationError as error:
+                refused.append((place, error.with_traceback(None)))  # which would hold the call
+            else:
+                fit.append((place, checked, keys[0] if len(keys) == 1 else keys))
+        return fit
 
     def _outline(self, call: Mapping[str, Any]) -> _Outline:
         kind = call.get("type")
@@ -185,6 +263,17 @@ class Validator:
 def _surely_fit(most: int | None) -> int:
     """Give the number of characters that fit whatever they are: each takes at most 4 bytes."""
     return sys.maxsize if most is None else most // 4
+
+
+def _surely_whole(given: Mapping[str, columns.Column], outline: _Outline) -> bool:
+    """Whether calls are fit in what depends on several fields, as far as columns show it."""
+    if outline.missing is not None or not {"userId", "anonymousId"}.intersection(outline.ids):
+        return False
+    if not constants.EVENT_REQUIRED.keys().isdisjoint(given.get("event", ())):
+        return False
+    if outline.kind == "identify" and "traits" in given:
+        return columns.addresses((traits.get("email") for traits in given["traits"]), _EMAIL)
+    return True
 
 
 def _with(call: Mapping[str, Any], field: str, value: Any) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from cio_facade.errors import AuthenticationError, CustomerIOError, RefusedError, ValidationError
+from cio_facade.errors import AuthenticationError, CustomerIOError, OutboxError, RefusedError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -99,5 +99,7 @@ def _told(error: CustomerIOError) -> Failure:
             return Refused(f"{error} (is CIO_API_KEY right, and of this region?)")
         case RefusedError():
             return Refused(f"{error} (repeating the call will not help)")
+        case OutboxError():
+            return Undelivered(str(error))  # it says what helps
         case _:
             return Undelivered(f"{error} (trying again may help)")

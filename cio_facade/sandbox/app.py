@@ -43,14 +43,25 @@ class Intake:
         The parts that decide and keep.
     window : Window or None
         The rate limit; None for none.
+    refuse_gzip : int or None
+        What compressed bodies are answered; None where they are read.
     """
 
-    def __init__(self, rules: Rules, keys: Keys, examiner: Examiner, storage: Storage, window: Window | None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        keys: Keys,
+        examiner: Examiner,
+        storage: Storage,
+        window: Window | None,
+        refuse_gzip: int | None = None,
+    ) -> None:
         self._rules = rules
         self._keys = keys
         self._examiner = examiner
         self._storage = storage
         self._window = window
+        self._refuse_gzip = refuse_gzip
 
     async def receive(self, request: Request) -> Response:
         """Deal with a call or a batch."""
@@ -81,7 +92,10 @@ class Intake:
         path = record.path.removeprefix(self._rules.prefix)
         is_batch = path == self._rules.batch_path
         limit = self._rules.batch_bytes if is_batch else self._rules.call_bytes
-        body = await bodies.read(request.stream(), request.headers.get("content-encoding", ""), limit)
+        encoding = request.headers.get("content-encoding", "")
+        if encoding and self._refuse_gzip is not None:
+            raise Refusal(Problem(self._refuse_gzip, "encoding", "compressed bodies are not read here"))
+        body = await bodies.read(request.stream(), encoding, limit)
         record.bytes = len(body)
         return self._examiner.batch(body) if is_batch else self._examiner.single(self._rules.types[path], body)
 

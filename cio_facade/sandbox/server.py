@@ -46,6 +46,8 @@ class Sandbox:
         Whether the specification's rate limit is in force.
     document : mapping or None
         OpenAPI document to go by; None takes the one that the generated package carries.
+    refuse_gzip : int or None
+        A status to answer to compressed bodies, such as 415; None reads them.
 
     Examples
     --------
@@ -63,8 +65,10 @@ class Sandbox:
         api_keys: Collection[str] | None = None,
         rate: bool = True,
         document: Document | None = None,
+        refuse_gzip: int | None = None,
     ) -> None:
         self._db = db
+        self._refuse_gzip = refuse_gzip
         self._host = host
         self._port = self._bound_port = port
         document = published() if document is None else document
@@ -79,7 +83,7 @@ class Sandbox:
         with ExitStack() as stack:
             listener = stack.enter_context(_listen(self._host, self._port))
             storage = stack.enter_context(closing(Storage(self._db)))
-            intake = Intake(self._rules, self._keys, self._examiner, storage, self._window)
+            intake = Intake(self._rules, self._keys, self._examiner, storage, self._window, self._refuse_gzip)
             stack.enter_context(serving(build(intake, self._rules), listener))
             self._bound_port = listener.getsockname()[1]
             self._open_storage = storage

@@ -162,7 +162,9 @@ def _check_command(arguments: list[str], where: str) -> None:
 
     context = click.Context(root)
     names = [argument for argument in arguments if not argument.startswith("-")]
-    command = root.get_command(context, names[0]) if names and not arguments[0].startswith("-") else root
+    command: click.Command | None = root
+    while isinstance(command, click.Group) and names and not arguments[0].startswith("-"):
+        command = command.get_command(context, names.pop(0))
     assert command is not None, f"{where}: no such command"
     known = {option for parameter in command.get_params(context) for option in parameter.opts}
     used = {argument.partition("=")[0] for argument in arguments if re.match(r"--?[a-z]", argument)}

@@ -124,6 +124,7 @@ def test_the_metadata_say_what_is_needed_and_under_which_licence(wheel: Path) ->
     assert metadata["License-Expression"] == "MIT"
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert sorted(line.split(">")[0].split("<")[0] for line in needed) == [
+        "aiohttp",
         "attrs",
         "httpx",
         "orjson",

@@ -211,3 +211,14 @@ def test_no_window_ever_holds_more_than_the_limit(pauses: list[float]) -> None:
         else:
             assert sum(now - 3 < moment for moment in admitted) == 5, "turned away without need"
     assert all(later - earlier >= 3 for earlier, later in zip(admitted, admitted[5:], strict=False))
+
+
+@pytest.mark.parametrize("status", [415, 400])
+def test_compressed_bodies_can_be_refused(status: int) -> None:
+    packed = {"Content-Encoding": "gzip", "X-Strict-Mode": "1"}
+    call = compact({"userId": "u1", "event": "E"})
+    with Sandbox(refuse_gzip=status) as sandbox, httpx.Client(base_url=sandbox.url, auth=("key", "")) as client:
+        assert client.post("/track", content=gzip.compress(call), headers=packed).status_code == status
+        assert client.post("/track", content=call, headers={"X-Strict-Mode": "1"}).status_code == 200
+        assert [(record.status, record.accepted) for record in sandbox.requests()] == [(status, 0), (200, 1)]
+        assert sandbox.requests()[0].problems[0].reason == "encoding"

@@ -23,6 +23,10 @@ from cio_facade import (
     people,
 )
 from cio_facade.events import ecommerce
+from cio_facade.leases import RedisPace
+from cio_facade.observing import Observer
+from cio_facade.otel import OpenTelemetry
+from cio_facade.pacing import Pace
 from cio_facade.testing import FakeClock, RecordingTransport
 
 
@@ -144,7 +148,11 @@ def settings() -> None:
     )
     CustomerIO("key", limits=Limits(batch_calls=None, id_bytes=None, window_requests=100, in_flight=4))
     CustomerIO("key", retry=Retry(budget=3, base=0.1, cap=1.0), clock=FakeClock(), naive_timestamps="utc")
+    CustomerIO("key", gzip=True, observer=Observer())
+    AsyncCustomerIO("key", gzip=True, observer=OpenTelemetry())
     CustomerIO("key", transport=RecordingTransport())
+    CustomerIO("key", pace=RedisPace("redis://localhost", lease=10, fallback_share=0.5), limits=Limits(share=0.5))
+    AsyncCustomerIO("key", pace=Pace(100, 1.0))
     CustomerIO("key", transport=RecordingTransport([503, httpx.ConnectError("down"), httpx.Response(400)]))
     CustomerIO("key", transport=httpx.HTTPTransport(proxy="http://127.0.0.1:3128"))
     AsyncCustomerIO("key", transport=RecordingTransport(lambda request: len(request.content)))
@@ -153,7 +161,10 @@ def settings() -> None:
     CustomerIO("key", "eu", "http://127.0.0.1/v1")  # type: ignore[call-arg]
     CustomerIO("key", max_retries=3)  # type: ignore[call-arg]
     CustomerIO("key", timeout="3")  # type: ignore[arg-type]
+    CustomerIO("key", pace="redis://localhost")  # type: ignore[arg-type]
     CustomerIO("key", naive_timestamps="paris")  # type: ignore[arg-type]
+    CustomerIO("key", gzip="isal")  # type: ignore[arg-type]
+    CustomerIO("key", observer=OpenTelemetry)  # type: ignore[arg-type]
     CustomerIO("key", transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
     AsyncCustomerIO("key", transport=httpx.HTTPTransport())  # type: ignore[arg-type]
     Limits(100)  # type: ignore[call-arg]

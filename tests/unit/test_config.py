@@ -55,6 +55,12 @@ def test_a_batch_must_hold_one_call_and_its_envelope():
     assert refused.value.field == "limits.batch_bytes"
 
 
+def test_a_share_is_a_part_of_the_limit() -> None:
+    assert Limits().share == Limits(share=1).share == 1.0
+    with pytest.raises(ValidationError, match=r"limits\.share: must be at most 1"):
+        Limits(share=8)
+
+
 def test_limits_are_frozen_and_compare_by_content():
     assert Limits(in_flight=3) == Limits(in_flight=3) != Limits()
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

@@ -25,7 +25,7 @@ from cio_facade import devices, objects
 from cio_facade.config import Limits
 from cio_facade.encoding import Encoder
 from cio_facade.errors import ValidationError
-from cio_facade.messages import Message, identify, page, track
+from cio_facade.messages import Message, alias, identify, page, track
 
 NOW = "2026-01-31T12:00:00.000Z"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -99,6 +99,43 @@ def test_text_is_sent_as_utf_8_and_not_escaped():
 def test_a_mapping_of_another_kind_is_a_call_too():
     call = MappingProxyType({"type": "track", "userId": "u1", "event": "e", "properties": MappingProxyType({"a": 1})})
     assert json.loads(ENCODER.encode(Message(call)).data)["properties"] == {"a": 1}
+
+
+# Many messages at once ------------------------------------------------------------------------------------------------
+
+
+def test_messages_that_are_encoded_together_share_a_time_and_an_id_to_which_each_adds_a_number():
+    drawn = iter("ab")
+    encoder = Encoder(Limits(), lambda: next(drawn), lambda: NOW)
+    chunk = encoder.many([track(f"u{n}", "e") for n in range(300)])
+    calls = [json.loads(call) for call in chunk.data]
+    assert [call["messageId"] for call in calls] == [f"a.{n:x}" for n in range(300)]
+    assert {call["timestamp"] for call in calls} == {NOW}
+    assert list(calls[0]) == list(json.loads(STREAM.encode(track("u0", "e")).data))
+    assert chunk[1:] == ([f"u{n}" for n in range(300)], None, [])
+    assert json.loads(encoder.many([track("u1", "e")]).data[0])["messageId"] == "b.0"
+
+
+def test_what_is_not_fit_among_many_is_told_by_its_place_and_stops_nothing():
+    messages = [track("u1", "e"), track("", "e", message_id="m1"), None, page("u1"), track("u2", "e", {"a": b"x"})]
+    chunk = STREAM.many([*messages, alias("u3", "a1")])
+    assert [json.loads(call)["type"] for call in chunk.data] == ["track", "page", "alias"]
+    assert chunk.keys == ["u1", "u1", ("u3", "a1")]
+    assert [(place, error.field, error.message_id) for place, error in chunk.refused] == [
+        (1, "userId", "m1"), (2, "message", None), (4, "properties.a", None)
+    ]  # fmt: skip
+    assert all(error.__traceback__ is None for _, error in chunk.refused)
+
+
+def test_many_may_be_none():
+    assert STREAM.many([]) == ([], [], None, [])
+
+
+def test_types_that_no_batch_takes_are_given_their_paths(monkeypatch):
+    monkeypatch.setattr(constants, "BATCHABLE", constants.BATCHABLE - {"alias"})
+    of_one_look, of_two = (STREAM.many(messages) for messages in ([alias("u", "a")], [track("", "e"), alias("u", "a")]))
+    assert of_one_look.alone == of_two.alone == {0: constants.PATHS["alias"]}
+    assert STREAM.many([track("u", "e")]).alone is None
 
 
 # Sizes ----------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 _HTTP = {"httpx", "httpcore", "h11", "ssl", "socket"}
 _ASYNC = {"asyncio", "anyio"}
-_OTHER = {"starlette", "uvicorn", "jsonschema_rs", "click", "rich", "dotenv", "numpy", "pandas"}
+_OTHER = {"starlette", "uvicorn", "jsonschema_rs", "click", "rich", "dotenv", "numpy", "pandas", "redis"}
 
 
 def _loaded(code: str) -> set[str]:

@@ -13,13 +13,9 @@ def packing(most_bytes: int = 112, most_calls: int | None = None, **settings: in
     return Packing("/batch", most_bytes, most_calls, **settings)
 
 
-def parcel(calls: Iterable[str], runs: Iterable[tuple[int, int]] = (), **settings: bool) -> Parcel:
+def parcel(calls: Iterable[str], runs: Iterable[tuple[int, int]] = ()) -> Parcel:
     data = [call.encode() for call in calls]
-    ends, end = [], -1
-    for call in data:
-        end += 1 + len(call)
-        ends.append(end)
-    return Parcel(b",".join(data), ends, list(range(len(data))), "/batch", list(runs), **settings)
+    return Parcel.of(data, list(range(len(data))), "/batch", list(runs))
 
 
 def texts(part: Parcel) -> list[str]:
@@ -252,6 +248,47 @@ def test_the_fullest_shards_go_first_so_that_others_are_left_for_the_next_body()
     assert found.mask == of_ann | of_ben
 
 
+# Many calls at once --------------------------------------------------------------------------------------------------
+
+
+def test_calls_that_are_fed_together_wait_with_their_people() -> None:
+    packed = packing(most_bytes=1000)
+    (ann, ben, _), (of_ann, of_ben, _) = strangers(packed)
+    packed.feed_many([b"0", b"1", b"2"], [ann, ben, ann], range(5, 8))
+    assert (packed.size, packed.oldest, packed.ready) == (6, 5, False)
+    found = packed.cut(of_ben, everything=True)
+    assert found is not None
+    assert (texts(found), found.index, found.mask) == (["0", "2"], [5, 7], of_ann)
+    assert (packed.size, packed.oldest) == (2, 6)
+    packed.feed_many([b"3"], [(ann, ben)], [8])
+    assert packed.cut(of_ann, everything=True) is None
+    assert packed.oldest == 6
+    assert packed.cut(0, everything=True) is not None
+    assert packed.oldest is None
+    assert packed.size == 0
+
+
+def test_enough_calls_at_once_make_it_ready_and_full() -> None:
+    packed = packing(most_bytes=100, hold=2)
+    packed.feed_many([b"x" * 49] * 2, ["u1", "u2"], range(2))
+    assert packed.ready
+    assert not packed.full
+    packed.feed_many([b"x" * 49] * 2, ["u1", "u2"], range(2, 4))
+    assert packed.full
+
+
+def test_of_calls_that_are_fed_together_some_may_travel_alone() -> None:
+    packed = packing()
+    packed.feed_many([b"0", b"1", b"2"], ["u1"] * 3, [3, 5, 8], {1: "/alias"})
+    assert packed.ready
+    assert [(part.path, texts(part), part.index) for part in cut_all(packed)] == [
+        ("/batch", ["0"], [3]),
+        ("/alias", ["1"], [5]),
+        ("/batch", ["2"], [8]),
+    ]
+    assert not packed.ready
+
+
 # Calls that no batch takes -------------------------------------------------------------------------------------------
 
 
@@ -308,7 +345,7 @@ def test_a_parcel_knows_its_calls_and_its_body() -> None:
 
 
 def test_a_single_call_is_its_own_body() -> None:
-    assert parcel(["{}"], batch=False).body() == b"{}"
+    assert Parcel(b"{}", [2], [0], "/track", batch=False).body() == b"{}"
 
 
 def test_a_parcel_is_halved_between_its_people_so_that_both_halves_may_travel() -> None:

@@ -1,17 +1,18 @@
 """The names that callers rely on, pinned: whoever changes one changes this file, and knows what that means."""
 
 import inspect
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import pytest
 from cio_pipelines import constants
 
 import cio_facade
-from cio_facade import clock, config, errors, messages, outcomes, testing
+from cio_facade import clock, config, errors, messages, observing, otel, outcomes, testing
 
 NAMES = [
     "AsyncCustomerIO",
+    "AsyncOutbox",
     "AuthenticationError",
     "CustomerIO",
     "CustomerIOError",
@@ -19,12 +20,17 @@ NAMES = [
     "Limits",
     "Message",
     "NetworkError",
+    "Outbox",
+    "OutboxError",
+    "OutboxFullError",
+    "Outcome",
     "RateLimitError",
     "Receipt",
     "RefusedError",
     "Report",
     "Retry",
     "ServerError",
+    "UndeliveredWarning",
     "ValidationError",
     "__version__",
     "deliveries",
@@ -37,8 +43,8 @@ NAMES = [
 
 CALL_FIELDS = ["anonymous_id", "context", "integrations", "message_id", "timestamp"]
 CLIENT = (
-    "(api_key, region=None, *, base_url=None, strict=True, timeout=30.0, limits=None, retry=None, transport=None,"
-    " naive_timestamps='refuse', clock=None)"
+    "(api_key, region=None, *, base_url=None, strict=True, timeout=30.0, limits=None, retry=None, gzip=False,"
+    " transport=None, naive_timestamps='refuse', observer=None, clock=None, pace=None)"
 )
 SIGNATURES = {
     "CustomerIO": CLIENT,
@@ -46,6 +52,14 @@ SIGNATURES = {
     "CustomerIO.send": "(self, message)",
     "CustomerIO.send_many": "(self, messages, *, on_dead_letter=None, timeout=None)",
     "CustomerIO.close": "(self)",
+    "Outbox": (
+        "(client, path=None, *, max_messages=None, max_bytes=None, on_full='block', flush_interval=0.5, lanes=None,"
+        " durability='full', on_outcome=None, dead_letters=None, redact=(), exit_timeout=5.0)"
+    ),
+    "Outbox.put": "(self, message, timeout=None)",
+    "Outbox.put_many": "(self, messages, timeout=None)",
+    "Outbox.flush": "(self, timeout=None)",
+    "Outbox.close": "(self, timeout=30.0)",
     "CustomerIO.identify": "(self, user_id, traits=None, **fields)",
     "CustomerIO.track": "(self, user_id, event, properties=None, **fields)",
     "CustomerIO.page": "(self, user_id, name=None, properties=None, **fields)",
@@ -56,7 +70,7 @@ SIGNATURES = {
         f"(*, call_bytes={constants.CALL_BYTES}, batch_bytes={constants.BATCH_BYTES},"
         f" batch_calls={constants.BATCH_CALLS}, id_bytes={constants.ID_BYTES},"
         f" event_name_bytes={constants.EVENT_NAME_BYTES}, window_requests={constants.WINDOW_REQUESTS},"
-        f" window_seconds={constants.WINDOW_SECONDS}, in_flight=16)"
+        f" window_seconds={constants.WINDOW_SECONDS}, share=1.0, in_flight=16)"
     ),
     "Retry": "(*, budget=30.0, base=0.2, cap=5.0)",
     "messages.identify": "(user_id, traits=None, **fields)",
@@ -161,11 +175,27 @@ def test_outcomes() -> None:
     assert outcomes.Report().complete
 
 
+def test_what_an_observer_is_told() -> None:
+    def fields(kind: Any) -> tuple[str, ...]:
+        return tuple(field.name for field in attrs.fields(kind))
+
+    assert {name for name in vars(observing.Observer) if name.startswith("on_")} == {
+        *("on_request", "on_count", "on_gauges"),
+    }
+    assert fields(observing.Attempt) == (
+        *("url", "path", "calls", "bytes", "attempt", "status", "error", "request_id", "began", "seconds"),
+    )
+    assert fields(observing.Gauges) == ("pending", "bytes", "age", "pace")
+    assert set(get_args(observing.Count)) == {"accepted", "delivered", "rejected", "failed", "retries"}
+    assert signature(otel.OpenTelemetry) == "(tracer_provider=None, meter_provider=None)"
+
+
 def test_one_tree_of_errors() -> None:
     tree = {name: getattr(errors, name) for name in errors.__all__}
     assert set(tree) == {name for name in NAMES if name.endswith("Error")}
     for name, error in tree.items():
-        assert error.__base__ is (Exception if name == "CustomerIOError" else errors.CustomerIOError)
+        base = {"CustomerIOError": Exception, "OutboxFullError": errors.OutboxError}.get(name, errors.CustomerIOError)
+        assert error.__base__ is base
     error = errors.CustomerIOError()
     assert set(vars(error)) == {"status", "message_id", "request_id", "reasons", "attempts", "report"}
 
@@ -175,7 +205,7 @@ def test_test_doubles() -> None:
     assert signature(testing.RecordingTransport) == "(answers=())"
     assert signature(testing.FakeClock) == "(start=1767225600.0)"
     public = {name for name in dir(testing.FakeClock) if not name.startswith("_")}
-    assert public == {"advance", "asleep", "monotonic", "sleep", "time"}
+    assert public == {"advance", "asleep", "await_event", "monotonic", "sleep", "time", "wait"}
     assert public - {"advance"} == {name for name in dir(clock.Clock) if not name.startswith("_")}
     assert config.NaivePolicy.__args__ == ("refuse", "utc", "local")
 

@@ -126,9 +126,11 @@ def test_when_the_callback_raises_the_stream_ends_with_what_was_accepted_deliver
     with connected(kind) as cio:
         error = caught(lambda: cio.send_many(given, on_dead_letter=on_dead_letter))
     assert isinstance(error, LookupError)
-    assert (error.report.accepted, error.report.delivered, error.report.rejected) == (6, 5, 1)
+    report = error.report
+    assert report.balanced
+    assert (report.delivered, report.rejected) == (report.accepted - 1, 1)
     assert len(letters) == 1
-    assert next(taken) == 6  # no more was read
+    assert next(taken) == report.accepted < 50  # no more was read than the chunk it came from
 
 
 @BOTH

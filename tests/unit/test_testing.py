@@ -127,3 +127,11 @@ def test_what_is_not_needed_is_not_loaded() -> None:
     code = "import sys, cio_facade.client; print('cio_facade.testing' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "False"
+
+
+def test_bodies_that_were_compressed_are_unpacked() -> None:
+    transport = RecordingTransport()
+    with CustomerIO("key", transport=transport, gzip=True) as cio:
+        cio.track("u1", "Signed Up", {"text": "x" * 2_000})
+    assert transport.requests[0].headers["Content-Encoding"] == "gzip"
+    assert transport.calls[0]["event"] == "Signed Up"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cio_facade import CustomerIO, NetworkError, RefusedError, Retry, messages
+from cio_facade.answers import Answer
 from cio_facade.clock import Stamps
 from cio_facade.config import Settings
 from cio_facade.packing import Parcel
@@ -278,7 +279,7 @@ def test_no_retry_after_can_upset_it(text: str) -> None:
 
 def test_a_success_needs_no_body() -> None:
     for body in (b"", b"{}", b"<html>", b"null"):
-        assert policy().answer(httpx.Response(200), body, "r1") == (200, (), None, "r1")
+        assert policy().answer(httpx.Response(200), body, "r1") == Answer(200, request_id="r1")
 
 
 @pytest.mark.parametrize("key", ["sk_us_secret", "plainsecret"])
@@ -303,7 +304,7 @@ def test_the_key_is_taken_out_before_a_long_reason_is_cut() -> None:
 
 def test_what_went_wrong_on_the_way_is_named_without_the_key() -> None:
     answer = policy("sk_us_secret").no_answer(httpx.ConnectError("bad: Bearer sk_us_secret"), "r1")
-    assert answer == (0, ("ConnectError: bad: [key]",), None, "r1")
+    assert answer == Answer(0, ("ConnectError: bad: [key]",), request_id="r1")
     assert policy().no_answer(httpx.ReadTimeout(""), None).reasons == ("ReadTimeout",)
 
 

@@ -1,0 +1,428 @@
+"""Sending in the background: put a message, and go on. Durable when given a path."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+from cio_facade.accounts import message_id_of
+from cio_facade.answers import Answer
+from cio_facade.backlog import FULL, alone, parted
+from cio_facade.boxes import ASK_AGAIN, CLOSED, NO_ROOM, STOPPED, TELLING, Box, OnFull, Settings, groups
+from cio_facade.client import parts_of
+from cio_facade.crew import Crew
+from cio_facade.errors import OutboxError, OutboxFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from os import PathLike
+    from types import TracebackType
+
+    from cio_facade.backlog import Backlog
+    from cio_facade.client import CustomerIO
+    from cio_facade.clock import Clock
+    from cio_facade.encoding import Chunk, Encoded
+    from cio_facade.journal import Durability
+    from cio_facade.messages import CallModel
+    from cio_facade.outcomes import Outcome, Report
+    from cio_facade.packing import Parcel
+
+__all__ = ["Outbox"]
+
+_OFTEN = 128  # messages after which those who post get a turn
+
+
+class Outbox(Box):
+    """Messages are put, and delivered in the background in batches. Threads may share it, and processes its file.
+
+    Nothing runs before the first `put`, `flush` or ``with``. A child of a fork begins on its own; what the parent has
+    put stays the parent's.
+
+    Parameters
+    ----------
+    client : CustomerIO
+        Who delivers.
+    path : path, optional
+        A file, made if it is absent, in which messages are kept until they are settled: they outlive the process.
+        Several processes may open it; one of them delivers, and when it ends another does. Without a path messages are
+        in memory only.
+    max_messages, max_bytes : int, optional
+        Most that may wait. In memory 100 000 messages and 64 MiB, in a file 4 GiB, when absent.
+    on_full : {"block", "raise", "drop_newest"}
+        Whether `put` then waits for room, raises `OutboxFullError`, or returns False and counts the message as
+        rejected, for the reason "outbox full".
+    flush_interval : float
+        Seconds that a message waits at most for others to fill its request.
+    lanes : int, optional
+        Requests under way at once; the client's ``limits.in_flight`` when absent. The messages of a person stay in one
+        lane, in their order.
+    durability : {"full", "relaxed"}
+        ``full``: what `put` returned for survives a power cut. ``relaxed``: it survives the end of the process, however
+        that comes, but a power cut may take the last seconds; `put` is some ten times as fast.
+    on_outcome : callable, optional
+        Gets the `Outcome` of each message, from the threads that deliver, one at a time. What it raises is logged. It
+        may put messages, which never waits for room there; it cannot flush or close the outbox.
+    dead_letters : path, optional
+        A file of JSON lines for messages that were not delivered. With a `path`, ``PATH.dead.jsonl`` when absent.
+    redact : iterable of str
+        Names of fields (``email``), or paths (``traits.phone``), that do not go into that file.
+    exit_timeout : float
+        Seconds that the end of the interpreter may be held up to deliver what waits.
+
+    Raises
+    ------
+    OutboxError
+        The file cannot be used.
+    ValidationError
+        A setting is wrong; it is named.
+
+    Examples
+    --------
+    >>> from cio_facade import CustomerIO, messages
+    >>> from cio_facade.testing import RecordingTransport
+    >>> with CustomerIO("key", transport=RecordingTransport()) as cio, Outbox(cio) as outbox:
+    ...     outbox.put(messages.track("u1", "Signed Up"))
+    ...     outbox.flush(timeout=10).delivered
+    True
+    1
+    """
+
+    def __init__(
+        self,
+        client: CustomerIO,
+        path: str | PathLike[str] | None = None,
+        *,
+        max_messages: int | None = None,
+        max_bytes: int | None = None,
+        on_full: OnFull = "block",
+        flush_interval: float = 0.5,
+        lanes: int | None = None,
+        durability: Durability = "full",
+        on_outcome: Callable[[Outcome], object] | None = None,
+        dead_letters: str | PathLike[str] | None = None,
+        redact: Iterable[str] = (),
+        exit_timeout: float = 5.0,
+    ) -> None:
+        core, self._post = parts_of(client)
+        settings = Settings(
+            path=path,
+            max_messages=max_messages,
+            max_bytes=max_bytes,
+            on_full=on_full,
+            flush_interval=flush_interval,
+            lanes=lanes,
+            durability=durability,
+            on_outcome=on_outcome,
+            dead_letters=dead_letters,
+            redact=redact if isinstance(redact, str) else tuple(redact),
+            exit_timeout=exit_timeout,
+        )
+        super().__init__(core, settings)
+        self._engine: _Engine | None = None
+
+    def put(self, message: CallModel, timeout: float | None = None) -> bool:
+        """Take a message. When this returns it is safe: in memory, or committed to the file.
+
+        Parameters
+        ----------
+        message : Message or call model
+            From a builder such as `messages.track`, or a generated model.
+        timeout : float, optional
+            Seconds to wait for room, with ``on_full="block"``; as long as it takes when absent.
+
+        Returns
+        -------
+        bool
+            Whether it was taken; False only with ``on_full="drop_newest"``.
+
+        Raises
+        ------
+        ValidationError
+            The message is not fit to be sent.
+        OutboxFullError
+            There is no room.
+        OutboxError
+            The outbox is closed, or its file cannot be written.
+        """
+        engine = self._engine or self._begin()
+        one = engine.encoder.encode(message)
+        return engine.hold_one(one) or engine.put(alone(one), timeout) == 1
+
+    def put_many(self, messages: Iterable[CallModel], timeout: float | None = None) -> int:
+        """Take any number of messages: with a file, many in one commit.
+
+        A message that is not fit to be sent counts as rejected, and the others go on.
+
+        Parameters
+        ----------
+        messages : iterable
+            Read as fast as there is room. What it gave before it raised is taken.
+        timeout : float, optional
+            As for `put`, for each group of messages.
+
+        Returns
+        -------
+        int
+            How many were taken.
+        """
+        engine = self._engine or self._begin()
+        taken = 0
+        for group in groups(messages, self._core.clock, self._settings.flush_interval):
+            chunk = engine.encoder.many(group)
+            if chunk.refused:
+                engine.refuse((str(error), error.message_id) for _, error in chunk.refused)
+            if chunk.data:
+                taken += engine.put(chunk, timeout)
+        return taken
+
+    def flush(self, timeout: float | None = None) -> Report:
+        """Wait until all that was put before is settled, or the time is up.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds. As long as it takes when absent, which is for ever while the server cannot be reached.
+
+        Returns
+        -------
+        Report
+            The account since the outbox was opened, with what it found then; ``pending`` is what is left.
+
+        Raises
+        ------
+        OutboxError
+            It was called from ``on_outcome``, or the file cannot be read.
+        """
+        if self._final is not None:
+            return self._final
+        engine = self._engine or self._begin()
+        engine.flush(timeout)
+        return engine.report()
+
+    def close(self, timeout: float | None = 30.0) -> Report:
+        """Take no more, `flush`, and end. What is left stays in the file; without one it is given up and counted.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds, or None for as long as it takes.
+        """
+        if self._final is not None:
+            return self._final
+        engine = self._engine or self._begin()
+        return self._ended(engine.close(timeout))
+
+    @property
+    def account(self) -> Report:
+        """The account as it stands, as `flush` gives it."""
+        return self._final or (self._engine or self._begin()).report()
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.settings.base_url}>"
+
+    def _begin(self) -> _Engine:
+        """Start delivering in this process."""
+        if self._final is not None:
+            raise OutboxError(CLOSED)
+        with self._beginning:
+            if self._engine is None:
+                lanes = self._settings.lanes or self._core.limits.in_flight
+                self._engine = _Engine(self._backlog(), self._post, self._settings, self._core.clock, lanes)
+            return self._engine
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._engine = None
+
+    def _leave(self) -> Report | None:
+        try:
+            return self.close(self._settings.exit_timeout)
+        except KeyboardInterrupt:  # who does not want to wait is told what is left all the same
+            return self.close(0)
+
+
+class _Engine:
+    """A backlog and the threads that deliver it, in one process."""
+
+    def __init__(
+        self, backlog: Backlog, post: Callable[[Parcel], Answer], settings: Settings, clock: Clock, lanes: int
+    ) -> None:
+        self.backlog, self.encoder = backlog, backlog.encoder
+        self._post, self._settings, self._clock = post, settings, clock
+        self._closed = False
+        self._crew = Crew(backlog.delivery, self._attempt, clock, lanes, self._afterwards)
+        self._refilling = Lock()
+        self._tend()
+        with self._crew.lock:
+            self._crew.tend(self._tend, settings.tend_every)
+
+    def hold_one(self, one: Encoded) -> bool:
+        """Take a message into memory if there is room: the shortest way for what is done most often."""
+        backlog, crew = self.backlog, self._crew
+        if backlog.journal is not None:
+            return False
+        with crew.lock:
+            if self._closed or crew.raised is not None or not backlog.has_room(1, len(one.data)):
+                return False
+            look = backlog.hold_one(one)
+            if look:
+                crew.look()
+        if look or backlog.last % _OFTEN == 0:
+            crew.give_way()
+        return True
+
+    def put(self, chunk: Chunk, timeout: float | None) -> int:
+        """Take messages that are fit to be sent, all or none; in halves where all are more than ever fit."""
+        size = sum(map(len, chunk.data))
+        if len(chunk.data) > 1 and self._settings.never_fits(len(chunk.data), size):
+            return sum(self.put(half, timeout) for half in parted(chunk, len(chunk.data) // 2))
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        if (self._hold if self.backlog.journal is None else self._keep)(chunk, size, until):
+            return len(chunk.data)
+        self.refuse((FULL, message_id_of(call)) for call in chunk.data)
+        return 0
+
+    def refuse(self, refused: Iterable[tuple[str, str | None]]) -> None:
+        """Count messages as rejected that are not taken."""
+        with self._crew.lock:
+            for reason, message_id in refused:
+                self.backlog.refuse(reason, message_id)
+        self.backlog.write()
+
+    def flush(self, timeout: float | None) -> None:
+        """Wait until all that was put before is settled."""
+        crew, backlog = self._crew, self.backlog
+        if backlog.is_telling:
+            raise OutboxError(TELLING)
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        with crew.lock:
+            last = backlog.flush()
+        while True:
+            with crew.lock:
+                crew.wait(lambda: backlog.is_settled(last) is True, self._soon(until))
+                settled = backlog.is_settled(last)
+            late = until is not None and self._clock.monotonic() >= until
+            if late or settled or crew.raised or (settled is None and backlog.is_settled_in_file(last)):
+                return
+            if settled is None:  # another process may have ended, or put what must go before
+                self._tend()
+
+    def report(self) -> Report:
+        """Give the account as it stands."""
+        with self._crew.lock:
+            report = self.backlog.delivery.report()
+        return self.backlog.of_file(report)
+
+    def close(self, timeout: float | None) -> Report:
+        """Take no more, flush, and end."""
+        if self.backlog.is_telling:
+            raise OutboxError(TELLING)
+        self._closed = True
+        self.flush(timeout)
+        self.backlog.write()
+        with self._crew.lock:
+            report = self.backlog.give_up()
+        self._crew.dismiss()
+        return report
+
+    def _hold(self, chunk: Chunk, size: int, until: float | None) -> bool:
+        """Take messages into memory."""
+        backlog, crew, number = self.backlog, self._crew, len(chunk.data)
+        with crew.lock:
+            self._check_open()
+            if not backlog.has_room(number, size):
+                if not self._may_wait(until, number, size):
+                    return False
+                backlog.delivery.flush()
+                if not crew.wait(lambda: self._closed or backlog.has_room(number, size), until):
+                    raise OutboxFullError(NO_ROOM)
+                self._check_open()
+            look = backlog.hold(chunk, size)
+            if look:
+                crew.look()
+        if look or backlog.last % _OFTEN < number:
+            crew.give_way()
+        return True
+
+    def _keep(self, chunk: Chunk, size: int, until: float | None) -> bool:
+        """Take messages into the file."""
+        backlog, crew, journal = self.backlog, self._crew, self.backlog.journal
+        assert journal is not None  # noqa: S101  else they are held
+        while True:
+            self._check_open()
+            try:
+                seqs = journal.append(chunk.data)
+            except OutboxFullError:
+                if not self._may_wait(until, len(chunk.data), size):
+                    return False
+                with crew.lock:
+                    backlog.delivery.flush()
+                    crew.wait(lambda: self._closed, self._soon(until))
+            else:
+                break
+        with crew.lock:
+            if backlog.kept(seqs, chunk):
+                crew.look()
+        crew.give_way()
+        return True
+
+    def _may_wait(self, until: float | None, number: int, size: int) -> bool:
+        late = self.backlog.is_telling or (until is not None and self._clock.monotonic() >= until)
+        return self._settings.may_wait(number, size, late=late)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OutboxError(CLOSED)
+        if self._crew.raised is not None:
+            raise OutboxError(STOPPED % type(self._crew.raised).__name__) from self._crew.raised
+
+    def _soon(self, until: float | None) -> float | None:
+        """When to look again: what another process does is told by nobody."""
+        if self.backlog.journal is None:
+            return until
+        soon = self._clock.monotonic() + ASK_AGAIN
+        return soon if until is None else min(until, soon)
+
+    def _attempt(self, parcel: Parcel) -> Answer:
+        try:
+            return self._post(parcel)
+        except Exception as error:  # the caller's own transport: it may be mended, and nobody waits here to be told
+            return Answer(0, (f"the transport raised {type(error).__name__}",))
+
+    def _afterwards(self) -> None:
+        with self.backlog.contained():
+            self.backlog.write()
+            self._refill()
+        with self._crew.lock:
+            self._crew.progressed()
+
+    def _tend(self) -> None:
+        """Look after what nobody else starts: leading, reading on, and writing down what could not be written."""
+        with self.backlog.contained():
+            self.backlog.lead()
+        self._afterwards()
+        with self._crew.lock:
+            self.backlog.tick()
+            self.backlog.look_for_trouble()
+
+    def _refill(self) -> None:
+        """Feed what waits in the file and fits into memory."""
+        backlog, crew = self.backlog, self._crew
+        with self._refilling:
+            with crew.lock:
+                first = backlog.wanted()
+            if first is None:
+                return
+            groups = backlog.load(first)
+            with crew.lock:
+                if backlog.loaded(groups):
+                    crew.look()
