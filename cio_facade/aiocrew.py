@@ -12,6 +12,7 @@ from cio_facade.streams import LINGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
+    from contextvars import Context
 
     from cio_facade.answers import Answer
     from cio_facade.clock import Clock
@@ -38,6 +39,8 @@ class AsyncCrew:
         Time.
     afterwards : coroutine function, optional
         Awaited after each answer.
+    context : Context, optional
+        In which the tasks run; that of whoever first has it looked when absent.
     """
 
     def __init__(
@@ -46,11 +49,12 @@ class AsyncCrew:
         post: Callable[[Parcel], Coroutine[Any, Any, Answer]],
         clock: Clock,
         afterwards: Callable[[], Coroutine[Any, Any, object]] | None = None,
+        context: Context | None = None,
     ) -> None:
         self.delivery = delivery
         self.raised: BaseException | None = None
         """What a task met that is no answer: the caller's, who waits for it."""
-        self._post, self._clock, self._afterwards = post, clock, afterwards
+        self._post, self._clock, self._afterwards, self._context = post, clock, afterwards, context
         self.feeding = False
         """Whether a source is read meanwhile: time that nobody waits for passes by itself."""
         self._work = asyncio.Event()
@@ -64,7 +68,7 @@ class AsyncCrew:
         """Have it looked whether there is something to do."""
         self._work.set()
         if self._leader is None:
-            self._leader = asyncio.create_task(self._lead(), name="cio_facade")
+            self._leader = asyncio.create_task(self._lead(), name="cio_facade", context=self._context)
 
     async def wait(self, done: Callable[[], bool], until: float | None = None) -> bool:
         """Wait until something is so, or the time has come. True when it is so."""

@@ -10,14 +10,14 @@ import logging
 from bisect import bisect_left
 from collections import deque
 from contextlib import contextmanager
-from threading import Lock, get_ident
+from threading import TIMEOUT_MAX, Lock, get_ident
 from typing import TYPE_CHECKING, Final
 
 import attrs
 from cio_pipelines import constants
 
 from cio_facade.accounts import message_id_of
-from cio_facade.encoding import Chunk, Encoded
+from cio_facade.encoding import parted
 from cio_facade.letters import Letter
 from cio_facade.observing import Gauges
 from cio_facade.outcomes import Outcome, Report
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from cio_facade.core import Core
     from cio_facade.deadletters import DeadLetterFile
     from cio_facade.delivery import Settled
+    from cio_facade.encoding import Chunk, Encoded
     from cio_facade.journal import Journal
 
-__all__ = ["FULL", "Backlog", "alone", "parted"]
+__all__ = ["FULL", "Backlog"]
 
 FULL: Final = "outbox full"
 
@@ -96,6 +97,8 @@ class Backlog:
         self._before = None if journal is None else journal.totals()
         self._flush_to = -1  # what comes of the file up to here waits for nothing else
         self._refused = 0
+        self._unburied: list[Settled] = []
+        self._live = True
         self._trouble: str | None = None
         self._marks: deque[tuple[int, float]] = deque()  # the last number at a time
 
@@ -199,22 +202,39 @@ class Backlog:
         if self.journal is not None or self._on_outcome is not None or settled.outcome != "delivered":
             self._news.append(settled)
 
-    def write(self) -> None:
-        """Write down what became of messages, and tell of it. A dead letter is safe before its message is let go."""
+    def write(self, seconds: float | None = 0.0) -> None:
+        """Write down what became of messages, and tell of it. A dead letter is safe before its message is let go.
+
+        One thread at a time does. Whoever comes meanwhile waits no longer than `seconds` (None: as long as it takes):
+        the one that is at it does theirs too.
+        """
         if self.is_telling:  # what there is to be written will be when this is done
             return
-        with self._writing:
-            while self._news:
-                news = self._news[0]
-                if not isinstance(news, Outcome):
-                    if news.outcome != "delivered" and not self._buried(news):
-                        break  # later: until then the message is not let go
-                    if self.journal is not None:
-                        self.journal.settle(news.parcel.index, news.outcome)
+        more = True
+        seconds = TIMEOUT_MAX if seconds is None else max(0.0, min(seconds, TIMEOUT_MAX))
+        while more and self._writing.acquire(timeout=seconds):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+            more = bool(self._news)
+
+    def _write(self) -> None:
+        # What could not be buried comes first. What cannot now is not let go, and holds nothing else up.
+        self._news.extendleft(reversed(self._unburied))
+        self._unburied.clear()
+        while self._news:
+            news = self._news[0]
+            if isinstance(news, Outcome) or news.outcome == "delivered" or self._buried(news):
+                if self.journal is not None and not isinstance(news, Outcome):
+                    self.journal.settle(news.parcel.index, news.outcome)
                 self._news.popleft()
                 self._tell(news)
-            if self.journal is not None:
-                self.journal.sync()
+            else:
+                self._unburied.append(news)
+                self._news.popleft()
+        if self.journal is not None:
+            self.journal.sync()
 
     def _buried(self, settled: Settled) -> bool:
         if self._letters is None:
@@ -282,7 +302,7 @@ class Backlog:
     @property
     def has_news(self) -> bool:
         """Whether something is to be written down."""
-        return bool(self._news)
+        return bool(self._news or self._unburied)
 
     @property
     def last(self) -> int:
@@ -298,7 +318,7 @@ class Backlog:
     def is_settled(self, last: int) -> bool | None:
         """Whether all messages up to this number are settled, and written down as such. None: the file knows."""
         oldest = self.delivery.oldest
-        if self._news or (oldest is not None and oldest <= last):
+        if self.has_news or (oldest is not None and oldest <= last):
             return False
         return True if self.journal is None or (self.leading and self._next > last) else None
 
@@ -353,6 +373,10 @@ class Backlog:
         elif trouble is None and before is not None:
             _log.warning("messages get through again")
 
+    def retire(self) -> None:
+        """Tell nothing more: the outbox is closed, or this is the child of a fork."""
+        self._live = False
+
     def tick(self) -> None:
         """Note the time, for the age of what waits."""
         now, oldest = self._clock.monotonic(), self.delivery.oldest
@@ -364,27 +388,12 @@ class Backlog:
             self._marks = deque(list(self._marks)[::2])
 
     def gauges(self) -> Gauges:
-        """Tell how many wait, and how long."""
+        """Tell how many wait, and how long; nothing when they are no longer this one's to tell of."""
+        if not self._live:
+            return Gauges()
         if self.journal is None:
             age = self._clock.monotonic() - self._marks[0][1] if self._marks else None
             return Gauges(pending=self._held, bytes=self._bytes, age=age)
         totals = self.journal.totals()
         age = None if totals.oldest is None else max(0.0, self._clock.time() - totals.oldest)
         return Gauges(pending=totals.pending, bytes=totals.bytes, age=age)
-
-
-def alone(one: Encoded) -> Chunk:
-    """Make a chunk of one message."""
-    path = None if one.kind in constants.BATCHABLE else {0: constants.PATHS[one.kind]}
-    return Chunk([one.data], [one.keys[0] if len(one.keys) == 1 else one.keys], path, [])
-
-
-def parted(chunk: Chunk, at: int) -> tuple[Chunk, Chunk]:
-    """Part a chunk in two, before a place in it."""
-    alone = chunk.alone or {}
-    first = {place: path for place, path in alone.items() if place < at}
-    second = {place - at: path for place, path in alone.items() if place >= at}
-    return (
-        Chunk(chunk.data[:at], chunk.keys[:at], first or None, []),
-        Chunk(chunk.data[at:], chunk.keys[at:], second or None, []),
-    )

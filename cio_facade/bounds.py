@@ -12,6 +12,7 @@ import httpcore
 import httpx
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Iterable
 
@@ -113,8 +114,16 @@ class _Stream(httpcore.NetworkStream):
         return self._plain.read(max_bytes, self._deadline.within(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write all of it."""
-        self._plain.write(buffer, self._deadline.within(timeout, httpcore.WriteTimeout))
+        """Write all of it: in one call, since each part that is sent would copy the rest."""
+        sock: socket.socket = self._plain.get_extra_info("socket")
+        left = self._deadline.within(None, httpcore.WriteTimeout)
+        sock.settimeout(timeout if left is None else left)  # `sendall` has it for all, not from part to part
+        try:
+            sock.sendall(buffer)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
         """Close."""

@@ -153,6 +153,7 @@ class Box:
         self._beginning = Lock()
         self._closed = False
         self._final: Report | None = None
+        self._current: Backlog | None = None
         self._journal: Journal | None = self._opened()
         self._letters: DeadLetterFile | None = self._letter_file()
         self._begun: Backlog | None = None
@@ -199,6 +200,7 @@ class Box:
             on_outcome=settings.on_outcome,
         )
         self._core.watch.gauges(backlog.gauges)
+        self._current = backlog
         self._begun = backlog
         _begun.add(self)
         _see_to_the_end()  # of the child of a fork, too
@@ -208,6 +210,7 @@ class Box:
         """Note that it is closed, with this account."""
         _begun.discard(self)
         self._final = report
+        self._retire()
         if self._journal is not None:
             self._journal.close()
         return report
@@ -215,9 +218,14 @@ class Box:
     def _forget(self) -> None:
         """Begin anew, in the child of a fork: what was put is the parent's, and so are its threads and files."""
         self._beginning = Lock()
+        self._retire()
         if self._journal is not None:
             self._journal.abandon()
             self._journal = None
+
+    def _retire(self) -> None:
+        if self._current is not None:
+            self._current.retire()
 
     def _leave(self) -> Report | None:
         """Deliver what can be delivered while the interpreter ends; gives the account."""

@@ -62,7 +62,8 @@ class Crew:
         self._work = Condition(self.lock)  # there may be something to do
         self._progress = Condition(self.lock)  # something was settled
         self._threads = self._idle = self._out = 0
-        self._dismissed = self._waiting = False
+        self._dismissed = False
+        self._waiting = 0
         self._kept: float | None = None  # until when one of those who rest keeps the time
         self._task: Callable[[], object] | None = None
         self._every = self._due = 0.0
@@ -98,7 +99,7 @@ class Crew:
             seconds = None if until is None else until - self._clock.monotonic()
             if seconds is not None and seconds <= 0:
                 return False
-            self._waiting = True
+            self._waiting += 1
             try:
                 self.look()
                 if self._threads:
@@ -106,7 +107,7 @@ class Crew:
                 else:  # none is to be had, as while the interpreter ends: this one works
                     self._turn(until)
             finally:
-                self._waiting = False
+                self._waiting -= 1
         return True
 
     def dismiss(self) -> None:
@@ -199,7 +200,7 @@ class Crew:
         try:
             seconds = until - self._clock.monotonic()
             # While somebody reads a source, time that nobody waits for passes by itself.
-            idle = not self._out and (self._task is None or self._waiting)
+            idle = not self._out and (self._task is None or self._waiting > 0)
             self._clock.wait(self._work, min(seconds, TIMEOUT_MAX), idle=idle)
         finally:
             if self._kept == until:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cio_facade.messages import CallModel
     from cio_facade.validation import Keys
 
-__all__ = ["Chunk", "Encoded", "Encoder"]
+__all__ = ["Chunk", "Encoded", "Encoder", "alone", "parted"]
 
 # Times go through `to_json`, since the encoder would send one without a zone as it is; so do dataclasses, of which it
 # would leave out private fields and add what is cached beside them.
@@ -72,6 +72,23 @@ class Chunk(NamedTuple):
     keys: list[Keys]
     alone: dict[int, str] | None
     refused: list[tuple[int, ValidationError]]
+
+
+def alone(one: Encoded) -> Chunk:
+    """Make a chunk of one message."""
+    path = None if one.kind in constants.BATCHABLE else {0: constants.PATHS[one.kind]}
+    return Chunk([one.data], [one.keys[0] if len(one.keys) == 1 else one.keys], path, [])
+
+
+def parted(chunk: Chunk, at: int) -> tuple[Chunk, Chunk]:
+    """Part a chunk in two, before a place in it."""
+    alone = chunk.alone or {}
+    first = {place: path for place, path in alone.items() if place < at}
+    second = {place - at: path for place, path in alone.items() if place >= at}
+    return (
+        Chunk(chunk.data[:at], chunk.keys[:at], first or None, []),
+        Chunk(chunk.data[at:], chunk.keys[at:], second or None, []),
+    )
 
 
 class Encoder:

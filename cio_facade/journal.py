@@ -251,12 +251,12 @@ class Journal:
             try:
                 with self._lock:
                     self._shut(batch)
-                    self._keep(batch.puts)
+                    self._keep([put for put in batch.puts if not put.done])
                     return
             except BusyError as error:  # another process writes; meanwhile the others of this one are let in
                 if time.monotonic() >= until:
                     for put in batch.puts:
-                        put.error = error
+                        put.error = None if put.done else put.error or error
                     return
 
     def _shut(self, batch: _Batch) -> None:

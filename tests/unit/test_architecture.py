@@ -67,6 +67,7 @@ STOREYS = (
     "glance",
     "backlog",
     "boxes",
+    "engine aioengine",
     "outbox aoutbox",
     "testing",
     "otel",

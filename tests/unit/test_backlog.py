@@ -8,10 +8,10 @@ from driving import tracked, within
 
 from cio_facade import CustomerIO, Limits, Retry
 from cio_facade.answers import Answer
-from cio_facade.backlog import Backlog, parted
+from cio_facade.backlog import Backlog
 from cio_facade.client import parts_of
 from cio_facade.delivery import Send
-from cio_facade.encoding import Chunk
+from cio_facade.encoding import Chunk, parted
 from cio_facade.journal import Journal
 from cio_facade.testing import FakeClock, RecordingTransport
 
