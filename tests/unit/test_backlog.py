@@ -13,6 +13,7 @@ from cio_facade.client import parts_of
 from cio_facade.delivery import Send
 from cio_facade.encoding import Chunk, parted
 from cio_facade.journal import Journal
+from cio_facade.observing import Gauges
 from cio_facade.testing import FakeClock, RecordingTransport
 
 OK = Answer(200)
@@ -271,6 +272,63 @@ def test_writing_within_on_outcome_is_left_to_who_called_it(backlog):
     within(5, lambda: carry(box))
     assert heard == ["m0", "m9"]
     assert not box.is_telling
+
+
+def test_letters_that_cannot_be_written_hold_nothing_else_up(backlog, journals):
+    class Disk:
+        full = True
+
+        def write(self, letters):
+            if self.full:
+                raise OSError(28, "No space left on device")
+            written.extend(letter.message_id for letter in letters)
+
+    written, heard, disk = [], [], Disk()
+    box = backlog(journals(), letters=disk, on_outcome=lambda outcome: heard.append(outcome.outcome))
+    box.lead()
+    put(box, 0)
+    box.flush()
+    carry(box, 1.0, Answer(400, ("no",)))
+    put(box, 1)
+    box.flush()
+    carry(box, 2.0)
+    assert heard == ["delivered"]
+    assert box.journal.totals().pending == 1  # it is not let go before its letter is safe
+    assert box.is_settled(box.last) is False
+    disk.full = False
+    box.write()
+    assert (heard, written) == (["delivered", "rejected"], ["m0"])
+    assert (box.journal.totals().pending, box.is_settled(box.last)) == (0, True)
+
+
+def test_who_writes_does_so_for_others_too_and_nobody_waits_for_it(backlog):
+    """One is in a slow `on_outcome`; another comes with news and goes on at once."""
+    inside, go_on, heard = threading.Event(), threading.Event(), []
+
+    def slow(outcome):
+        inside.set()
+        assert go_on.wait(10)
+        heard.append(outcome.message_id)
+
+    box = backlog(on_outcome=slow)
+    box.refuse("outbox full", "m0")
+    thread = threading.Thread(target=box.write)
+    thread.start()
+    assert inside.wait(10)
+    box.refuse("outbox full", "m1")
+    within(5, box.write)
+    assert heard == []
+    go_on.set()
+    thread.join(10)
+    assert heard == ["m0", "m1"]
+
+
+def test_the_gauges_of_what_is_closed_or_somebody_else_s_say_nothing(backlog, journals):
+    box = backlog(journals())
+    assert box.gauges().pending == 0
+    box.retire()
+    box.journal.close()
+    assert box.gauges() == Gauges()
 
 
 def test_only_the_thread_that_tells_is_said_to_tell(backlog):

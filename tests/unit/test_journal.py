@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from cio_facade import database, ledger, recovery
 from cio_facade import journal as journal_room
 from cio_facade.errors import OutboxError, OutboxFullError
 from cio_facade.journal import Group, Journal
-from cio_facade.locks import LockFile
+from cio_facade.locks import BusyError, LockFile
 from cio_facade.salvage import Salvage
 
 MEBIBYTE = 1 << 20
@@ -647,3 +648,31 @@ def test_messages_are_refused_when_the_file_is_held_for_too_long_and_none_is_kep
     other.close()
     assert journal.totals().accepted == 0
     assert len(journal.append([b"{}"])) == 1
+
+
+def test_a_put_that_was_kept_is_not_kept_again_when_another_has_to_wait(
+    opened: Callable[..., Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two share a commit, which fails together; alone the first is kept, and the second meets another process."""
+    journal = opened()
+    make_room, transaction = journal._database.make_room, journal._database.transaction
+    begun: list[int] = []
+
+    def little_room(size: int) -> None:
+        if size > 5:
+            raise OutboxError("the disk is full")
+        make_room(size)
+
+    def busy_once(synchronous: Any) -> Any:
+        begun.append(1)
+        if len(begun) == 2:
+            raise BusyError("another process")
+        return transaction(synchronous)
+
+    monkeypatch.setattr(journal._database, "make_room", little_room)
+    monkeypatch.setattr(journal._database, "transaction", busy_once)
+    batch = journal_room._Batch(ledger.Put([b"[1]"]))
+    batch.puts.append(ledger.Put([b"[2]"]))
+    journal._commit(batch)
+    assert [put.done for put in batch.puts] == [True, True]
+    assert sorted(waiting(journal).values()) == [b"[1]", b"[2]"]

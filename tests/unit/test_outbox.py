@@ -907,3 +907,21 @@ def test_quick_and_never_are_what_these_tests_mean():
         with opened("sync", flush_interval=1e-6) as box:
             box.put(tracked())
             assert box.flush(5).complete
+
+
+def test_closing_twice_at_once_counts_what_is_left_once(tmp_path):
+    transport = Held()
+    letters = tmp_path / "letters.jsonl"
+    with CustomerIO("key", transport=transport) as cio:
+        box = Outbox(cio, dead_letters=letters, flush_interval=0.01)
+        box.put(tracked(1))
+        reports = []
+        threads = [threading.Thread(target=lambda: reports.append(box.close(0.2))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        transport.go.set()
+    assert [report.pending for report in reports] == [1, 1]
+    assert max(len(report.dead_letters) for report in reports) == 1
+    assert len(letters.read_bytes().splitlines()) == 1
