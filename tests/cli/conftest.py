@@ -41,6 +41,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return call
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # shells have their background jobs ignore it
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     """Start the installed command and leave it running; it is gone when the test ends."""
@@ -49,7 +53,12 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     def call(*arguments: str, **variables: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            [COMMAND, *arguments], stdout=pipe, stderr=pipe, text=True, env=environment(**variables)
+            [COMMAND, *arguments],
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            env=environment(**variables),
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509  nobody here has a thread that holds a lock then
         )
         started.append(process)
         return process
