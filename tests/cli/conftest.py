@@ -58,7 +58,7 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
             stderr=pipe,
             text=True,
             env=environment(**variables),
-            preexec_fn=_heed_interrupts,  # noqa: PLW1509  nobody here has a thread that holds a lock then
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509  it takes no lock
         )
         started.append(process)
         return process
