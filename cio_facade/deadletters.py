@@ -262,22 +262,30 @@ class DeadLetterFile(Letters):
 
 
 def _check_place(path: Path) -> None:
-    there = path.exists()
+    problem = _problem(path, there=path.exists())
+    if problem is not None and not path.exists():
+        problem = _problem(path, there=False)  # somebody may have put it aside meanwhile
+    if problem is not None:
+        raise ValidationError(field="dead_letters", problem=problem)
+
+
+def _problem(path: Path, *, there: bool) -> str | None:
     if not path.parent.is_dir():
-        problem = f"there is no folder {path.parent}; make it first"
-    elif there and not path.is_file():
-        problem = f"{path} is no file; name one"
-    elif not os.access(path if there else path.parent, os.W_OK):
-        problem = f"{path} cannot be written; name another file"
-    elif there and not _may_be_letters(path):
-        problem = f"{path} has something else in it, and was left as it is; name another file"
-    else:
-        return
-    raise ValidationError(field="dead_letters", problem=problem)
+        return f"there is no folder {path.parent}; make it first"
+    if there and not path.is_file():
+        return f"{path} is no file; name one"
+    if not os.access(path if there else path.parent, os.W_OK):
+        return f"{path} cannot be written; name another file"
+    if there and not _may_be_letters(path):
+        return f"{path} has something else in it, and was left as it is; name another file"
+    return None
 
 
 def _may_be_letters(path: Path) -> bool:
     """Whether a file begins as one of letters does, or is empty, or has zeros where a power cut left them."""
-    with path.open("rb") as file:
-        begin = file.read(_BEGINNING).removeprefix(BOM_UTF8).strip(b" \t\r\n\0")
+    try:
+        with path.open("rb") as file:
+            begin = file.read(_BEGINNING).removeprefix(BOM_UTF8).strip(b" \t\r\n\0")
+    except FileNotFoundError:  # put aside meanwhile
+        return True
     return begin[:1] in {b"", b"{"}
