@@ -70,4 +70,7 @@ def test_no_letter_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
     assert len(written) > times(100, 2_000)
     assert calls  # each round put some back before its kill
     DeadLetterFile(letters).retry(lambda calls: None)  # what was left aside is taken up
-    assert not letters.exists()
+    assert not letters.with_name("dead.jsonl.retrying").exists()
+    rest = Letters(letters)
+    assert not list(rest)
+    assert rest.torn or not letters.exists()  # what a kill cut short is kept, and nothing else
