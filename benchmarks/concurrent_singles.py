@@ -65,17 +65,7 @@ def _round(calls: int, origin: str) -> dict[str, float]:
             )
             for most in (2, 16, 100)
         },
-        **_aiohttp(calls, base_url),
     }
-
-
-def _aiohttp(calls: int, base_url: str) -> dict[str, float]:
-    """Where httpx-aiohttp is installed, over that too."""
-    try:
-        from httpx_aiohttp import AiohttpTransport
-    except ImportError:
-        return {}
-    return {"the same over httpx-aiohttp": asyncio.run(_many_tasks(calls, base_url, AiohttpTransport(), 16))}
 
 
 def _one_thread(calls: int, base_url: str) -> float:

@@ -11,9 +11,10 @@ from cio_facade.accounts import message_id_of
 from cio_facade.aiocrew import AsyncCrew
 from cio_facade.answers import Answer
 from cio_facade.backlog import FULL
-from cio_facade.boxes import ASK_AGAIN, CLOSED, NO_ROOM, STOPPED, Settings
+from cio_facade.boxes import NO_ROOM, Settings
 from cio_facade.encoding import parted
-from cio_facade.errors import OutboxError, OutboxFullError
+from cio_facade.errors import OutboxFullError
+from cio_facade.running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncEngine"]
 
 
-class AsyncEngine:
+class AsyncEngine(Running):
     """A backlog and the tasks that deliver it, in one event loop."""
 
     def __init__(
@@ -40,10 +41,9 @@ class AsyncEngine:
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.backlog, self.encoder = backlog, backlog.encoder
+        super().__init__(backlog, settings, clock)
         self.loop = loop
-        self._post, self._settings, self._clock = post, settings, clock
-        self._closed = False
+        self._post = post
         self._crew = AsyncCrew(backlog.delivery, self._attempt, clock, self._afterwards, Context())
         self._commits = None if backlog.journal is None else _Commits(backlog.journal)
         self._refilling = asyncio.Lock()
@@ -55,7 +55,7 @@ class AsyncEngine:
         size = sum(map(len, chunk.data))
         if len(chunk.data) > 1 and self._settings.never_fits(len(chunk.data), size):
             return sum([await self.put(half, seconds) for half in parted(chunk, len(chunk.data) // 2)])
-        until = None if seconds is None else self._clock.monotonic() + seconds
+        until = self._until(seconds)
         if await (self._hold if self._commits is None else self._keep)(chunk, size, until):
             return len(chunk.data)
         for call in chunk.data:
@@ -71,7 +71,7 @@ class AsyncEngine:
 
     async def flush(self, seconds: float | None) -> None:
         """Wait until all that was put before is settled."""
-        until = None if seconds is None else self._clock.monotonic() + seconds
+        until = self._until(seconds)
         backlog = self.backlog
         last = backlog.flush()
         while not await self._is_settled(last) and not self._is_late(until) and self._crew.raised is None:
@@ -82,7 +82,7 @@ class AsyncEngine:
     async def close(self, seconds: float | None) -> Report:
         """Take no more, flush, and end."""
         self._closed = True
-        until = None if seconds is None else self._clock.monotonic() + seconds
+        until = self._until(seconds)
         await self.flush(seconds)
         self._tending.cancel()
         await self._crew.dismiss()
@@ -102,14 +102,14 @@ class AsyncEngine:
     async def _hold(self, chunk: Chunk, size: int, until: float | None) -> bool:
         """Take messages into memory."""
         backlog, crew, number = self.backlog, self._crew, len(chunk.data)
-        self._check_open()
+        self._check_open(crew.raised)
         if not backlog.has_room(number, size):
             if not self._settings.may_wait(number, size, late=self._is_late(until)):
                 return False
             backlog.delivery.flush()
             if not await crew.wait(lambda: self._closed or backlog.has_room(number, size), until):
                 raise OutboxFullError(NO_ROOM)
-            self._check_open()
+            self._check_open(crew.raised)
         if backlog.hold(chunk, size):
             crew.look()
         return True
@@ -118,7 +118,7 @@ class AsyncEngine:
         """Take messages into the file."""
         assert self._commits is not None  # noqa: S101  else they are held
         while True:
-            self._check_open()
+            self._check_open(self._crew.raised)
             try:
                 seqs = await self._commits.append(chunk.data)
             except OutboxFullError:
@@ -131,22 +131,6 @@ class AsyncEngine:
         if self.backlog.kept(seqs, chunk):
             self._crew.look()
         return True
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise OutboxError(CLOSED)
-        if self._crew.raised is not None:
-            raise OutboxError(STOPPED % type(self._crew.raised).__name__) from self._crew.raised
-
-    def _is_late(self, until: float | None) -> bool:
-        return until is not None and self._clock.monotonic() >= until
-
-    def _soon(self, until: float | None) -> float | None:
-        """When to look again: what another process does is told by nobody."""
-        if self._commits is None:
-            return until
-        soon = self._clock.monotonic() + ASK_AGAIN
-        return soon if until is None else min(until, soon)
 
     async def _is_settled(self, last: int) -> bool:
         settled = self.backlog.is_settled(last)

@@ -151,7 +151,7 @@ class AsyncOutbox(Box):
             raise OutboxError(CLOSED)
         loop = asyncio.get_running_loop()
         if self._engine is None:
-            self._engine = AsyncEngine(self._backlog(), self._post, self._settings, self._core.clock, loop)
+            self._engine = AsyncEngine(self._new_backlog(), self._post, self._settings, self._core.clock, loop)
         if self._engine.loop is not loop:
             raise OutboxError(_ANOTHER_LOOP)
         return self._engine

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from contextlib import ExitStack
+from functools import cache
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
     from cio_facade.messages import CallModel
     from cio_facade.outcomes import Outcome, Report
 
-__all__ = ["ASK_AGAIN", "CLOSED", "GROUP", "NO_ROOM", "STOPPED", "TELLING", "Box", "OnFull", "Settings", "groups"]
-
-GROUP: Final = 512
-"""Messages that are put together, of many."""
+__all__ = ["ASK_AGAIN", "CLOSED", "NO_ROOM", "STOPPED", "TELLING", "Box", "OnFull", "Settings", "groups"]
 
 ASK_AGAIN: Final = 0.05
 """Seconds, for what other processes do."""
@@ -49,6 +47,7 @@ OnFull = Literal["block", "raise", "drop_newest"]
 
 _log = logging.getLogger("cio_facade.outbox")
 
+_GROUP: Final = 512  # messages that are put together, of many
 _MESSAGES: Final = 100_000
 _BYTES: Final = 1 << 26
 _FILE_BYTES: Final = 1 << 32
@@ -126,7 +125,7 @@ def groups(messages: Iterable[CallModel], clock: Clock, seconds: float) -> Itera
         for message in messages:
             group.append(message)
             now = clock.monotonic()
-            if len(group) >= GROUP or now - begun >= seconds:
+            if len(group) >= _GROUP or now - begun >= seconds:
                 yield group
                 group, begun = [], clock.monotonic()
     except Exception:
@@ -151,12 +150,10 @@ class Box:
     def __init__(self, core: Core, settings: Settings) -> None:
         self._core, self._settings = core, settings
         self._beginning = Lock()
-        self._closed = False
         self._final: Report | None = None
-        self._current: Backlog | None = None
         self._journal: Journal | None = self._opened()
         self._letters: DeadLetterFile | None = self._letter_file()
-        self._begun: Backlog | None = None
+        self._backlog: Backlog | None = None
         _all.add(self)
         _see_to_the_end()
 
@@ -184,12 +181,12 @@ class Box:
             path = beside(settings.path)
         return None if path is None else DeadLetterFile(path, redact=settings.redact)
 
-    def _backlog(self) -> Backlog:
+    def _new_backlog(self) -> Backlog:
         """Begin in this process."""
         settings = self._settings
         if self._journal is None and settings.path is not None:
             self._journal = self._opened()  # in the child of a fork, where the parent's is of no use
-        backlog = Backlog(
+        backlog = self._backlog = Backlog(
             self._core,
             lanes=settings.lanes,
             flush_interval=settings.flush_interval,
@@ -200,8 +197,6 @@ class Box:
             on_outcome=settings.on_outcome,
         )
         self._core.watch.gauges(backlog.gauges)
-        self._current = backlog
-        self._begun = backlog
         _begun.add(self)
         _see_to_the_end()  # of the child of a fork, too
         return backlog
@@ -224,8 +219,8 @@ class Box:
             self._journal = None
 
     def _retire(self) -> None:
-        if self._current is not None:
-            self._current.retire()
+        if self._backlog is not None:
+            self._backlog.retire()
 
     def _leave(self) -> Report | None:
         """Deliver what can be delivered while the interpreter ends; gives the account."""
@@ -242,7 +237,7 @@ class Box:
         if where is not None:
             _log.info("%d messages are left in the outbox, for whoever opens it next", report.pending)
             return
-        left = () if self._begun is None else islice(self._begun.delivery.left(), _MOST_NAMED)
+        left = () if self._backlog is None else islice(self._backlog.delivery.left(), _MOST_NAMED)
         named = ", ".join(str(message_id_of(call)) for _, call, _ in left)
         more = " and others" if report.pending > _MOST_NAMED else ""
         kept = "; they are among the dead letters" if self._letters is not None else ""
@@ -253,14 +248,11 @@ class Box:
 # A fork and the end of the interpreter concern all outboxes of a process, so these must be known.
 _all: WeakSet[Box] = WeakSet()
 _begun: set[Box] = set()
-_watched_by: list[int] = []
 
 
+@cache  # once in a process
 def _see_to_the_end() -> None:
     """Have what is left delivered, or named, when this process ends in an orderly way."""
-    if os.getpid() in _watched_by:
-        return
-    _watched_by[:] = [os.getpid()]
     atexit.register(_at_exit)
     if (util := sys.modules.get("multiprocessing.util")) is not None:
         util.Finalize(None, _at_exit, exitpriority=0)  # its children end without `atexit`
@@ -290,6 +282,7 @@ def _in_child() -> None:
     for box in list(_all):
         box._forget()  # pyright: ignore[reportPrivateUsage]
     _begun.clear()
+    _see_to_the_end.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -104,7 +104,7 @@ class Database:
         self.path = _checked(Path(path))
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
-        self._inode = self._page = self._seen = self._credit = 0
+        self._inode = self._page = self._credit = 0
         self._locks = [LockFile(f"{self.path}{ending}") for ending in ("-lock", "-open", "-deliver")]
         self._writing, self._opened, self._delivering = self._locks
         try:
@@ -186,11 +186,6 @@ class Database:
                 connection.executescript(f"PRAGMA incremental_vacuum({_LOG_PAGES})")
             self.checkpoint()
 
-    def changed(self) -> bool:
-        """Whether another connection wrote since the last call."""
-        before, self._seen = self._seen, _ask(self._there(), "data_version")
-        return before != self._seen
-
     def lead(self) -> bool:
         """Try to become the one who delivers, until this is closed or its process dies."""
         return self._connection is not None and self._delivering.take()
@@ -261,8 +256,7 @@ class Database:
         torn = unclean and saved is None and recovery.torn(log, recovery.whole_frames(connection))
         waiting = recovery.waiting(connection)
         _try_to_write(connection)
-        self._inode = self.path.stat().st_ino
-        self._page, self._seen = _ask(connection, "page_size"), _ask(connection, "data_version")
+        self._inode, self._page = self.path.stat().st_ino, _ask(connection, "page_size")
         if alone:
             self._opened.write(b"")
         self._opened.share()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from cio_facade.accounts import message_id_of
 from cio_facade.answers import Answer
 from cio_facade.backlog import FULL
-from cio_facade.boxes import ASK_AGAIN, CLOSED, NO_ROOM, STOPPED, TELLING, Settings
+from cio_facade.boxes import NO_ROOM, TELLING, Settings
 from cio_facade.crew import Crew
 from cio_facade.encoding import parted
 from cio_facade.errors import OutboxError, OutboxFullError
+from cio_facade.running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,15 +28,14 @@ __all__ = ["Engine"]
 _OFTEN = 128  # messages after which those who post get a turn
 
 
-class Engine:
+class Engine(Running):
     """A backlog and the threads that deliver it, in one process."""
 
     def __init__(
         self, backlog: Backlog, post: Callable[[Parcel], Answer], settings: Settings, clock: Clock, lanes: int
     ) -> None:
-        self.backlog, self.encoder = backlog, backlog.encoder
-        self._post, self._settings, self._clock = post, settings, clock
-        self._closed = False
+        super().__init__(backlog, settings, clock)
+        self._post = post
         self._crew = Crew(backlog.delivery, self._attempt, clock, lanes, self._afterwards)
         self._refilling = Lock()
         self._tend()
@@ -62,7 +62,7 @@ class Engine:
         size = sum(map(len, chunk.data))
         if len(chunk.data) > 1 and self._settings.never_fits(len(chunk.data), size):
             return sum(self.put(half, timeout) for half in parted(chunk, len(chunk.data) // 2))
-        until = None if timeout is None else self._clock.monotonic() + timeout
+        until = self._until(timeout)
         if (self._hold if self.backlog.journal is None else self._keep)(chunk, size, until):
             return len(chunk.data)
         self.refuse((FULL, message_id_of(call)) for call in chunk.data)
@@ -80,15 +80,14 @@ class Engine:
         crew, backlog = self._crew, self.backlog
         if backlog.is_telling:
             raise OutboxError(TELLING)
-        until = None if timeout is None else self._clock.monotonic() + timeout
+        until = self._until(timeout)
         with crew.lock:
             last = backlog.flush()
         while True:
             with crew.lock:
                 crew.wait(lambda: backlog.is_settled(last) is True, self._soon(until))
                 settled = backlog.is_settled(last)
-            late = until is not None and self._clock.monotonic() >= until
-            if late or settled or crew.raised or (settled is None and backlog.is_settled_in_file(last)):
+            if self._is_late(until) or settled or crew.raised or (settled is None and backlog.is_settled_in_file(last)):
                 return
             if settled is None:  # another process may have ended, or put what must go before
                 self._tend()
@@ -104,7 +103,7 @@ class Engine:
         if self.backlog.is_telling:
             raise OutboxError(TELLING)
         self._closed = True
-        until = None if timeout is None else self._clock.monotonic() + timeout
+        until = self._until(timeout)
         self.flush(timeout)
         self.backlog.write(None if until is None else until - self._clock.monotonic())
         with self._crew.lock:
@@ -116,14 +115,14 @@ class Engine:
         """Take messages into memory."""
         backlog, crew, number = self.backlog, self._crew, len(chunk.data)
         with crew.lock:
-            self._check_open()
+            self._check_open(crew.raised)
             if not backlog.has_room(number, size):
                 if not self._may_wait(until, number, size):
                     return False
                 backlog.delivery.flush()
                 if not crew.wait(lambda: self._closed or backlog.has_room(number, size), until):
                     raise OutboxFullError(NO_ROOM)
-                self._check_open()
+                self._check_open(crew.raised)
             look = backlog.hold(chunk, size)
             if look:
                 crew.look()
@@ -136,7 +135,7 @@ class Engine:
         backlog, crew, journal = self.backlog, self._crew, self.backlog.journal
         assert journal is not None  # noqa: S101  else they are held
         while True:
-            self._check_open()
+            self._check_open(crew.raised)
             try:
                 seqs = journal.append(chunk.data)
             except OutboxFullError:
@@ -154,21 +153,7 @@ class Engine:
         return True
 
     def _may_wait(self, until: float | None, number: int, size: int) -> bool:
-        late = self.backlog.is_telling or (until is not None and self._clock.monotonic() >= until)
-        return self._settings.may_wait(number, size, late=late)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise OutboxError(CLOSED)
-        if self._crew.raised is not None:
-            raise OutboxError(STOPPED % type(self._crew.raised).__name__) from self._crew.raised
-
-    def _soon(self, until: float | None) -> float | None:
-        """When to look again: what another process does is told by nobody."""
-        if self.backlog.journal is None:
-            return until
-        soon = self._clock.monotonic() + ASK_AGAIN
-        return soon if until is None else min(until, soon)
+        return self._settings.may_wait(number, size, late=self.backlog.is_telling or self._is_late(until))
 
     def _attempt(self, parcel: Parcel) -> Answer:
         try:

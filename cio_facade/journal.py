@@ -200,11 +200,6 @@ class Journal:
         with self._lock, self._database.reading() as database:
             return Account.load(database).next - 1
 
-    def changed(self) -> bool:
-        """Whether another process, or another journal of this one, wrote to the file since the last call."""
-        with self._lock, self._database.reading():
-            return self._database.changed()
-
     def lead(self) -> bool:
         """Try to become the one who delivers, until this journal is closed or its process dies; whether it is."""
         with self._lock:
@@ -256,7 +251,8 @@ class Journal:
             except BusyError as error:  # another process writes; meanwhile the others of this one are let in
                 if time.monotonic() >= until:
                     for put in batch.puts:
-                        put.error = None if put.done else put.error or error
+                        if not put.done:  # else it is kept, or has been told that there is no room
+                            put.error = put.error or error
                     return
 
     def _shut(self, batch: _Batch) -> None:

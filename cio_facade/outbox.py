@@ -234,7 +234,7 @@ class Outbox(Box):
         with self._beginning:
             if self._engine is None:
                 lanes = self._settings.lanes or self._core.limits.in_flight
-                self._engine = Engine(self._backlog(), self._post, self._settings, self._core.clock, lanes)
+                self._engine = Engine(self._new_backlog(), self._post, self._settings, self._core.clock, lanes)
             return self._engine
 
     def _forget(self) -> None:

@@ -67,6 +67,7 @@ STOREYS = (
     "glance",
     "backlog",
     "boxes",
+    "running",
     "engine aioengine",
     "outbox aoutbox",
     "testing",

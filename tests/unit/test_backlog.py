@@ -7,6 +7,7 @@ import pytest
 from driving import tracked, within
 
 from cio_facade import CustomerIO, Limits, Retry
+from cio_facade import backlog as backlog_room
 from cio_facade.answers import Answer
 from cio_facade.backlog import Backlog
 from cio_facade.client import parts_of
@@ -135,6 +136,7 @@ def test_what_others_put_is_read_in_its_turn(backlog, journals):
     put(one, 3)
     assert one.delivery.oldest == 1
     refill(one)
+    assert not one._early  # they were read with the others
     one.flush()
     assert carry(one, 1.0) == [1, 2, 3, 4]
     put(one, 4)
@@ -167,8 +169,38 @@ def test_no_message_is_fed_twice_by_its_put_and_by_a_reading(backlog, journals):
     box.kept(seqs, made)
     box.loaded(groups)
     box.kept(seqs_of_other, other)
+    assert not box._early
     box.flush()
     assert carry(box, 1.0) == [1, 2, 3]
+
+
+def test_only_so_many_wait_in_memory_for_their_turn(backlog, journals, monkeypatch):
+    """A thread that was held up between its commit and its turn; the others go on."""
+    monkeypatch.setattr(backlog_room, "_MOST_EARLY", 3)
+    box = backlog(journals())
+    box.lead()
+    first = chunk(box, 0)
+    seqs = box.journal.append(first.data)
+    for n in range(1, 9):
+        put(box, n)
+    assert len(box._early) == 3
+    box.kept(seqs, first)
+    assert box.wanted() == 5  # the others are read
+    refill(box)
+    box.flush()
+    assert carry(box, 1.0) == list(range(1, 10))
+
+
+def test_what_is_found_in_the_file_is_read_as_memory_allows(backlog, journals):
+    before = backlog(journals())
+    for start in range(0, 1000, 50):
+        put(before, *range(start, start + 50))
+    box = backlog(before.journal)
+    box.lead()
+    refill(box)
+    assert 0 < box.delivery.report().accepted < 500
+    box.flush()
+    assert carry(box, 1.0) == list(range(1, 1001))
 
 
 def test_more_than_fits_into_memory_stays_in_the_file_until_it_does(backlog, journals):
@@ -262,7 +294,7 @@ def test_writing_within_on_outcome_is_left_to_who_called_it(backlog):
     def again(outcome):
         if outcome.message_id == "m0":
             box.refuse("outbox full", "m9")
-            box.write()
+            box.write(None)
         heard.append(outcome.message_id)
 
     heard = []
@@ -274,16 +306,20 @@ def test_writing_within_on_outcome_is_left_to_who_called_it(backlog):
     assert not box.is_telling
 
 
+class Disk:
+    """Takes letters, unless it is full."""
+
+    def __init__(self):
+        self.full, self.written = True, []
+
+    def write(self, letters):
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.written += [letter.message_id for letter in letters]
+
+
 def test_letters_that_cannot_be_written_hold_nothing_else_up(backlog, journals):
-    class Disk:
-        full = True
-
-        def write(self, letters):
-            if self.full:
-                raise OSError(28, "No space left on device")
-            written.extend(letter.message_id for letter in letters)
-
-    written, heard, disk = [], [], Disk()
+    heard, disk = [], Disk()
     box = backlog(journals(), letters=disk, on_outcome=lambda outcome: heard.append(outcome.outcome))
     box.lead()
     put(box, 0)
@@ -297,8 +333,36 @@ def test_letters_that_cannot_be_written_hold_nothing_else_up(backlog, journals):
     assert box.is_settled(box.last) is False
     disk.full = False
     box.write()
-    assert (heard, written) == (["delivered", "rejected"], ["m0"])
+    assert (heard, disk.written) == (["delivered", "rejected"], ["m0"])
     assert (box.journal.totals().pending, box.is_settled(box.last)) == (0, True)
+
+
+def test_letters_that_could_not_be_written_are_when_they_can_in_their_order(backlog):
+    disk = Disk()
+    box = backlog(letters=disk)
+    for n in range(3):
+        disk.full = n < 2
+        box.hold(chunk(box, n), 100)
+        box.flush()
+        carry(box, n + 1.0, Answer(400, ("no",)))
+    assert disk.written == ["m0", "m1", "m2"]
+
+
+def test_what_was_told_is_not_told_again_after_an_interrupt(backlog):
+    def interrupted(outcome):
+        heard.append(outcome.message_id)
+        if len(heard) == 1:
+            raise KeyboardInterrupt
+
+    heard = []
+    box = backlog(on_outcome=interrupted)
+    box.refuse("outbox full", "m0")
+    box.refuse("outbox full", "m1")
+    with pytest.raises(KeyboardInterrupt):
+        box.write()
+    assert not box.is_telling
+    box.write()
+    assert heard == ["m0", "m1"]
 
 
 def test_who_writes_does_so_for_others_too_and_nobody_waits_for_it(backlog):
@@ -321,6 +385,47 @@ def test_who_writes_does_so_for_others_too_and_nobody_waits_for_it(backlog):
     go_on.set()
     thread.join(10)
     assert heard == ["m0", "m1"]
+
+
+def test_news_that_comes_while_the_file_is_written_is_not_left_lying(backlog, journals, monkeypatch):
+    """Who brought it found somebody at it, and went on."""
+    heard = []
+    box = backlog(journals(), on_outcome=lambda outcome: heard.append(outcome.message_id))
+    sync = box.journal.sync
+
+    def meanwhile():
+        if len(heard) == 1:
+            box.refuse("outbox full", "m1")
+        return sync()
+
+    monkeypatch.setattr(box.journal, "sync", meanwhile)
+    box.refuse("outbox full", "m0")
+    box.write()
+    assert heard == ["m0", "m1"]
+
+
+def test_who_needs_it_written_waits_for_who_is_at_it_as_long_as_was_said(backlog):
+    inside, go_on, heard = threading.Event(), threading.Event(), []
+
+    def slow(outcome):
+        inside.set()
+        assert go_on.wait(10)
+        heard.append(outcome.message_id)
+
+    box = backlog(on_outcome=slow)
+    box.refuse("outbox full", "m0")
+    threads = [threading.Thread(target=box.write), threading.Thread(target=box.write, args=(None,))]
+    threads[0].start()
+    assert inside.wait(10)
+    threads[1].start()
+    within(5, lambda: box.write(0.01))
+    threads[1].join(0.05)
+    assert threads[1].is_alive()
+    assert heard == []
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert heard == ["m0"]
 
 
 def test_the_gauges_of_what_is_closed_or_somebody_else_s_say_nothing(backlog, journals):

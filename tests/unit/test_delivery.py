@@ -102,7 +102,7 @@ def test_the_pace_is_kept() -> None:
     sent(machine)
     step = machine.next(0.0)
     assert isinstance(step, Wait)
-    assert step.until == pytest.approx(2, rel=0.02)
+    assert step.until == pytest.approx(2 * 61 / 60)
     assert machine.next(1.0) == step
     assert step.until is not None
     sent(machine, step.until)
@@ -115,7 +115,7 @@ def test_waiting_for_the_pace_takes_no_second_place() -> None:
     sent(machine)
     for moment in range(10):
         machine.next(moment / 10)
-    assert pace.reserve(0.0) == pytest.approx(4, rel=0.02)
+    assert pace.reserve(0.0) == pytest.approx(4 * 61 / 60)
 
 
 def test_a_repetition_waits_its_pause() -> None:

@@ -388,10 +388,9 @@ def test_a_file_that_others_have_open_is_not_taken_for_one_that_was_left(opened)
 
 def test_a_journal_notices_what_others_wrote(opened) -> None:
     one, other = opened(), opened()
+    assert other.last() == 0
     one.append(calls(1))
-    assert not one.changed()
-    assert other.changed()
-    assert not other.changed()
+    assert other.last() == 1
     assert list(waiting(other)) == [1]
 
 
@@ -459,7 +458,7 @@ def test_a_closed_journal_says_so(opened) -> None:
     journal = opened()
     journal.append(calls(1))
     journal.close()
-    for use in (lambda: journal.append(calls(1)), lambda: journal.read(0, 1), journal.totals, journal.changed):
+    for use in (lambda: journal.append(calls(1)), lambda: journal.read(0, 1), journal.totals, journal.last):
         with pytest.raises(OutboxError, match="closed"):
             use()
     journal.settle([1], "delivered")
@@ -676,3 +675,30 @@ def test_a_put_that_was_kept_is_not_kept_again_when_another_has_to_wait(
     journal._commit(batch)
     assert [put.done for put in batch.puts] == [True, True]
     assert sorted(waiting(journal).values()) == [b"[1]", b"[2]"]
+
+
+def test_when_one_of_a_shared_commit_waits_in_vain_the_others_are_told_what_became_of_theirs(
+    opened: Callable[..., Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share a commit, which fails; each alone: one is kept, one finds no room, one fails, one meets another."""
+    monkeypatch.setattr(journal_room, "_PATIENCE", 0.0)
+    journal = opened(max_messages=1)
+    puts = [ledger.Put([b"[%d]" % n]) for n in range(4)]
+    batch = journal_room._Batch(puts[0])
+    batch.puts += puts[1:]
+    failures = [OutboxError("together"), None, None, OutboxError("alone"), BusyError("another process")]
+    transaction = journal._database.transaction
+
+    def failing(synchronous: Any) -> Any:
+        if (failure := failures.pop(0)) is not None:
+            raise failure
+        return transaction(synchronous)
+
+    monkeypatch.setattr(journal._database, "transaction", failing)
+    journal._commit(batch)
+    monkeypatch.undo()
+    assert not failures
+    assert waiting(journal) == dict.fromkeys(puts[0].seqs(), b"[0]")
+    for put, words in zip(puts[1:], ("no room", "alone", "another process"), strict=True):
+        with pytest.raises(OutboxError, match=words):
+            put.seqs()

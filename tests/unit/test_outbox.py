@@ -7,15 +7,17 @@ import warnings
 from collections import Counter
 from contextlib import suppress
 from itertools import count
+from weakref import WeakSet
 
 import httpx
 import pytest
 from boxing import QUICK, TWINS, Held, Twin, eventually, ids, opened
 from driving import tracked, within
 
-from cio_facade import CustomerIO, Limits, Outbox, OutboxError, OutboxFullError, Retry, ValidationError, messages
+from cio_facade import CustomerIO, Limits, Outbox, OutboxError, OutboxFullError, Retry, ValidationError, boxes, messages
 from cio_facade.deadletters import DeadLetterFile, Letters
 from cio_facade.journal import Journal
+from cio_facade.observing import Gauges, Observer
 from cio_facade.testing import RecordingTransport
 
 UNFIT = messages.track("", "Seen")
@@ -269,6 +271,25 @@ def test_the_end_may_be_said_twice_and_its_account_stays(kind, place, where):
         box.put(tracked())
         first = box.close(10)
         assert box.close() == box.flush() == box.account == first
+
+
+@PLACES
+def test_who_ends_it_while_another_does_waits_as_long_as_was_said_and_gets_the_same_account(place, where):
+    transport, reports = Held(), []
+    with opened("sync", transport, where) as box:
+        box.put(tracked())
+        threads = [threading.Thread(target=lambda: reports.append(box.close(10))) for _ in range(2)]
+        threads[0].start()
+        eventually(box.real._closing.locked)
+        for timeout in (0.01, 0, -0.5):
+            assert within(5, lambda timeout=timeout: box.close(timeout)).pending == 1
+        assert not reports
+        threads[1].start()
+        transport.go.set()
+        for thread in threads:
+            thread.join(10)
+    assert reports[0].complete
+    assert reports[0] is reports[1]
 
 
 @PLACES
@@ -582,6 +603,24 @@ def test_on_outcome_that_fills_the_outbox_is_told_so_instead_of_waiting(place, w
     assert report.delivered == 1 + told[0] - 100
 
 
+@TWINS
+@PLACES
+def test_the_end_waits_for_who_is_being_told(kind, place, where):
+    inside, go_on, heard = threading.Event(), threading.Event(), []
+
+    def slow(outcome):
+        inside.set()
+        assert go_on.wait(10)
+        heard.append(outcome.message_id)
+
+    with opened(kind, None, where, on_outcome=slow) as box:
+        box.put(tracked())
+        assert inside.wait(10)
+        threading.Timer(0.05, go_on.set).start()
+        assert within(10, lambda: box.close(8)).complete
+        assert heard == ["m0"]
+
+
 @PLACES
 @pytest.mark.parametrize("what", ["flush", "close"])
 def test_on_outcome_cannot_wait_for_itself(place, where, what, caplog):
@@ -854,6 +893,71 @@ def test_eight_threads_put_at_once_and_each_message_arrives_once(kind, place, wh
             thread.join()
         assert within(15, lambda: box.flush(12)).delivered == 320
     assert len(ids(transport)) == len(set(ids(transport))) == 320
+
+
+@TWINS
+def test_what_is_named_at_the_end_of_the_process_is_not_what_was_closed_before(kind):
+    with opened(kind, Held()) as box:
+        box.put(tracked())
+        assert box.close(0).pending == 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            boxes._at_exit()
+
+
+class Readers(Observer):
+    """Keeps what it may ask for gauges."""
+
+    def __init__(self):
+        self.readers = []
+
+    def on_gauges(self, read):
+        self.readers.append(read)
+
+
+@PLACES
+def test_an_outbox_tells_of_what_waits_until_it_is_closed(place, where):
+    transport, observer = Held(), Readers()
+    with CustomerIO("key", transport=transport, observer=observer) as cio, Outbox(cio, where) as box:
+        box.put(tracked())
+        read = observer.readers[-1]
+        assert read().pending == 1
+        transport.go.set()
+        box.close(10)
+        assert read() == Gauges()
+
+
+def test_in_the_child_of_a_fork_nothing_is_held_and_what_waits_is_the_parents():
+    """Its threads, which may have been at anything, are not there."""
+    observer = Readers()
+    with CustomerIO("key", transport=RecordingTransport(), observer=observer) as cio:
+        box = Outbox(cio)
+        parents = box._new_backlog()
+        parents.hold(parents.encoder.many([tracked(0)]), 100)
+        assert box._closing.acquire()
+        assert box._beginning.acquire()
+        box._forget()
+        assert observer.readers[-1]() == Gauges()
+        box.put(tracked(1))
+        assert within(5, lambda: box.close(10)).accepted == 1
+
+
+def test_the_child_of_a_fork_sees_to_its_own_end_once_and_to_nobody_elses(monkeypatch):
+    registered = []
+    monkeypatch.setattr(boxes, "_all", WeakSet())
+    monkeypatch.setattr(boxes, "_begun", set())
+    monkeypatch.setattr(boxes.atexit, "register", registered.append)
+    with CustomerIO("key", transport=RecordingTransport()) as cio:
+        box = Outbox(cio)
+        box._new_backlog()
+        assert boxes._begun == {box}
+        registered.clear()
+        boxes._in_child()
+        assert not boxes._begun
+        for n in range(2):
+            box.put(tracked(n))
+        assert box.close(10).complete
+    assert registered == [boxes._at_exit]
 
 
 @PLACES

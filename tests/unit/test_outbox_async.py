@@ -103,6 +103,22 @@ def test_an_end_that_is_cancelled_may_be_said_again(place, where):
 
 
 @PLACES
+def test_two_tasks_that_end_it_get_the_same_account(place, where):
+    transport = Held()
+
+    async def main():
+        box = opened(transport, where)
+        await box.put(tracked())
+        reports = await asyncio.gather(box.close(0.05), box.close(0.05))
+        transport.go.set()
+        return reports
+
+    one, other = run(main())
+    assert one.pending == 1
+    assert one is other
+
+
+@PLACES
 def test_a_cancelled_put_that_waits_for_room_takes_nothing(place, where):
     transport = Held()
 

@@ -248,6 +248,30 @@ def test_the_fullest_shards_go_first_so_that_others_are_left_for_the_next_body()
     assert found.mask == of_ann | of_ben
 
 
+def test_what_has_waited_long_enough_takes_the_others_along_and_nothing_else_does() -> None:
+    packed = packing()
+    (ann, ben, cid), (_, _, of_cid) = strangers(packed)
+    for place, person in enumerate((ann, ben, cid), 4):
+        packed.feed((person,), b"%d" % place, place)
+    assert packed.cut(0, over=3) is None
+    found = packed.cut(of_cid, over=4)
+    assert found is not None
+    assert sorted(texts(found)) == ["4", "5"]
+    assert packed.cut(of_cid, over=6) is None
+    assert packed.cut(0, over=6) is not None
+
+
+def test_whether_one_waits_who_came_after_another() -> None:
+    packed = packing()
+    (ann, ben, _), _ = strangers(packed)
+    assert not packed.waits_after(-1)
+    for place, person in ((3, ann), (5, ann), (4, ben)):
+        packed.feed((person,), b"%d" % place, place)
+    assert [packed.waits_after(place) for place in range(2, 7)] == [True, True, True, False, False]
+    packed.cut(0, everything=True)
+    assert not packed.waits_after(-1)
+
+
 # Many calls at once --------------------------------------------------------------------------------------------------
 
 
