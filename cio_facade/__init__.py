@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         ServerError,
         ValidationError,
     )
+    from cio_facade.loading.load import load
+    from cio_facade.loading.report import LoadReport
     from cio_facade.messages import Message
     from cio_facade.outbox import Outbox
     from cio_facade.outcomes import DeadLetter, Outcome, Receipt, Report, UndeliveredWarning
@@ -44,6 +46,7 @@ __all__ = [
     "CustomerIOError",
     "DeadLetter",
     "Limits",
+    "LoadReport",
     "Message",
     "NetworkError",
     "Outbox",
@@ -62,6 +65,7 @@ __all__ = [
     "deliveries",
     "devices",
     "events",
+    "load",
     "messages",
     "objects",
     "people",
@@ -73,12 +77,14 @@ _ROOMS = {
     "AsyncOutbox": "aoutbox",
     "CustomerIO": "client",
     "Limits": "config",
+    "LoadReport": "loading.report",
     "Message": "messages",
     "Outbox": "outbox",
     "Retry": "retrying",
+    "load": "loading.load",
     **dict.fromkeys(("DeadLetter", "Outcome", "Receipt", "Report", "UndeliveredWarning"), "outcomes"),
 }
-_MODULES = {name for name in __all__ if name.islower() and not name.startswith("_")}
+_MODULES = {name for name in __all__ if name.islower() and not name.startswith("_") and name not in _ROOMS}
 
 # Silent unless the application configures logging.
 logging.getLogger("cio_facade").addHandler(logging.NullHandler())

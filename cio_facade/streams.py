@@ -163,7 +163,7 @@ class Stream:
         self.tell()
 
 
-def carrying(error: _Error, report: Report) -> _Error:
+def carrying(error: _Error, report: object) -> _Error:
     """Put a report on an exception."""
     error.report = report  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     return error

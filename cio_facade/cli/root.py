@@ -11,11 +11,12 @@ import click
 from cio_facade._version import __version__
 from cio_facade.cli import commands
 from cio_facade.cli.failures import one_line
+from cio_facade.cli.helping import Guessing
 
 __all__ = ["root"]
 
 
-class Commands(click.Group):
+class Commands(Guessing):
     """Finds commands by module: ``commands/sandbox.py`` holds ``command``, and that is ``cio-facade sandbox``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as click calls it
@@ -40,10 +41,17 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-@click.command(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+_LOOKS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.command(cls=Commands, invoke_without_command=True, context_settings=_LOOKS)
 @click.version_option(__version__, message="cio-facade %(version)s")
 @click.pass_context
 def root(ctx: click.Context) -> None:
-    """People and events into Customer.io."""
+    """People and events into Customer.io.
+
+    Begin with the demo, which needs no key. Then put the key of a Data Pipelines source into CIO_API_KEY, or into a
+    file that --dotenv names; doctor says whether all is well. Each command has a --help of its own.
+    """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

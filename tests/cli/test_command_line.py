@@ -1,9 +1,13 @@
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
 
 from cio_facade import __version__
+from cio_facade.cli.root import root
 
 WITHOUT = """
 import sys
@@ -15,8 +19,10 @@ main()
 
 def without(*absent: str, command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command where these packages are not installed."""
-    program = [sys.executable, "-c", WITHOUT.format(absent=absent), command]
-    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    program = [sys.executable, "-c", WITHOUT.format(absent=absent), *command.split()]
+    return subprocess.run(
+        program, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
 
 
 def test_version(run):
@@ -27,7 +33,7 @@ def test_version(run):
 def test_help_lists_the_commands(run, arguments):
     done = run(*arguments)
     assert done.returncode == 0
-    for command in ("demo", "events", "sandbox", "send"):
+    for command in ("completion", "demo", "doctor", "events", "load", "outbox", "sandbox", "send"):
         assert f"\n  {command} " in done.stdout
 
 
@@ -36,6 +42,16 @@ def test_an_unknown_command_is_one_line_with_a_hint(run, one_line):
     assert done.returncode == 2
     assert "dmo" in done.stderr
     assert "--help" in done.stderr
+    assert one_line(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["dcotor"], "doctor"), (["send", "identfy"], "identify"), (["outbox", "drian"], "drain")]
+)
+def test_a_mistyped_command_is_guessed(run, one_line, words, meant):
+    done = run(*words)
+    assert done.returncode == 2
+    assert f"did you mean '{meant}'?" in done.stderr
     assert one_line(done.stderr)
 
 
@@ -65,6 +81,10 @@ def test_help_imports_no_server_and_no_progress_bars():
         (["starlette", "starlette.applications"], "demo", "cio-facade[cli,sandbox]"),
         (["uvicorn"], "sandbox", "cio-facade[sandbox]"),
         (["jsonschema_rs"], "sandbox", "cio-facade[sandbox]"),
+        (["duckdb"], "load people.csv --as identify --dry-run", "cio-facade[load]"),
+        (["pyarrow"], "load people.csv --as identify --dry-run", "cio-facade[load]"),
+        (["yaml"], "load people.csv --as identify --dry-run --mapping pyproject.toml", "cio-facade[load]"),
+        (["rich", "rich.console"], "load people.csv --as identify", "cio-facade[load]"),
     ],
 )
 def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(absent, command, extra, one_line):
@@ -73,3 +93,28 @@ def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(absent, c
     assert f"pip install '{extra}'" in done.stderr
     assert absent[0] in done.stderr
     assert one_line(done.stderr)
+
+
+def every_command() -> list[list[str]]:
+    """The words of all commands, those within groups too."""
+
+    def within(group: click.Group, words: list[str]) -> Iterator[list[str]]:
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            yield [*words, name]
+            if isinstance(command := group.get_command(context, name), click.Group):
+                yield from within(command, [*words, name])
+
+    return list(within(root, []))
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_every_option_says_what_it_does(words):
+    command: click.Command = root
+    for word in words:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command.help
+    assert command.short_help or command.help.count("\n") == 0
+    for param in command.params:
+        assert not isinstance(param, click.Option) or param.help, param.name

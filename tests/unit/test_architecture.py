@@ -74,7 +74,22 @@ STOREYS = (
     "otel",
 )
 HEIGHT = {room: height for height, storey in enumerate(STOREYS) for room in storey.split()}
-EDGES = {"sandbox", "demo", "cli"}
+EDGES = {"sandbox", "demo", "cli", "loading"}
+# The rooms of the loader, which knows the facade, and no other edge.
+LOADING = (
+    "arrays audit cells connections finding kinds marks records report state stores",
+    "changes frames journal jsonsql mapping snapshots tables trial",
+    "fingerprints queries reading rejects texts watching",
+    "delimited guesses matching objects urls workbooks",
+    "csvs hints jsons parquets",
+    "plans sources",
+    "jobs rows",
+    "expressions pieces",
+    "blocks sending",
+    "run",
+    "load",
+)
+LOADING_HEIGHT = {room: height for height, storey in enumerate(LOADING) for room in storey.split()}
 # An error carries a report: its type is named, nothing of it is used.
 NAMED_ONLY = {("errors", "outcomes")}
 
@@ -126,7 +141,8 @@ def imports(path: Path) -> Iterator[Import]:
             module = node.module or ""
             for name in node.names:
                 inner = f"{module}.{name.name}"
-                is_module = module == "cio_facade" and ((PACKAGE / f"{name.name}.py").exists() or name.name in EDGES)
+                place = ROOT.joinpath(*inner.split("."))
+                is_module = module.startswith("cio_facade") and (place.with_suffix(".py").exists() or place.is_dir())
                 yield Import(inner if is_module else module, node.lineno, id(node) in typing_only)
 
 
@@ -183,6 +199,21 @@ def test_a_room_knows_only_those_before_it(room: str) -> None:
             continue
         assert name not in EDGES, f"{room}.py:{found.line} imports the edge {name}"
         assert HEIGHT[name] < HEIGHT[room] or room == name, f"{room}.py:{found.line} imports {name}"
+
+
+@pytest.mark.parametrize("room", sorted(LOADING_HEIGHT))
+def test_a_room_of_the_loader_knows_only_those_before_it(room: str) -> None:
+    """And of the edges none but its own."""
+    for found in imports(PACKAGE / "loading" / f"{room}.py"):
+        package, _, name = found.module.removeprefix("cio_facade.").partition(".")
+        if not found.module.startswith("cio_facade.") or package not in EDGES:
+            continue
+        assert package == "loading", f"{room}.py:{found.line} imports the edge {package}"
+        assert found.typing_only or LOADING_HEIGHT[name] < LOADING_HEIGHT[room], f"{room}.py:{found.line}: {name}"
+
+
+def test_every_room_of_the_loader_has_its_place() -> None:
+    assert {path.stem for path in (PACKAGE / "loading").glob("*.py")} == {*LOADING_HEIGHT, "__init__"}
 
 
 @pytest.mark.parametrize("room", PURE)
@@ -265,6 +296,8 @@ def test_no_source_lists_servers() -> None:
 NO_REGIONS = {
     ("rules.py", "in"),  # where a parameter goes, in OpenAPI
     ("storage.py", "id"),  # a column
+    ("arrays.py", "us"),  # microseconds
+    ("cells.py", "us"),
 }
 
 
@@ -308,6 +341,22 @@ LARGE = {
     ("testing.py", 1_767_225_600.0),  # when a fake clock starts
     ("transport.py", 65_536),  # bytes that are read of an answer
     ("validation.py", 1_000),  # outlines that are remembered
+    ("loading/blocks.py", 2_048),  # rows that the engine works at together
+    ("loading/finding.py", 1_000),  # files that are looked at for one of nearly the same name
+    ("loading/frames.py", 4_096),  # dicts that become a batch
+    ("loading/frames.py", 20_000),  # rows of a batch
+    ("loading/guesses.py", 20_480),  # rows that types are guessed from
+    ("loading/journal.py", 1_000),  # reasons that are told apart
+    ("loading/journal.py", 10_000),  # rejected rows that are read at a time
+    ("loading/jsonsql.py", 4_000),  # characters of JSON that the engine looks at
+    ("loading/jsonsql.py", 62_135_596_800),  # the first second of the calendar
+    ("loading/jsonsql.py", 253_402_300_799),  # the last one
+    ("loading/queries.py", 20_480),  # rows of a group in a file
+    ("loading/records.py", 2_048),  # records that are looked up together
+    ("loading/rejects.py", 8_192),  # rows that are written together
+    ("loading/run.py", 8_192),  # rows of a batch
+    ("loading/snapshots.py", 20_000),  # rows of a group in a file
+    ("loading/texts.py", 100_000),  # rows that cannot be read before the file is refused
     ("sandbox/bodies.py", 1_024),  # bytes that gzip may add
     ("cli/commands/sandbox.py", 8_080),  # the usual port
     ("cli/commands/sandbox.py", 65_535),  # the last one
@@ -409,7 +458,7 @@ def test_the_clients_are_thin(room: str) -> None:
     assert statement_lines(PACKAGE / f"{room}.py") <= 150
 
 
-@pytest.mark.parametrize("room", rooms())
+@pytest.mark.parametrize("room", [*rooms(), *(f"loading/{room}" for room in sorted(LOADING_HEIGHT))])
 def test_no_room_is_a_hall(room: str) -> None:
     assert statement_lines(PACKAGE / f"{room}.py") <= 260
 

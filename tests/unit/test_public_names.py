@@ -18,6 +18,7 @@ NAMES = [
     "CustomerIOError",
     "DeadLetter",
     "Limits",
+    "LoadReport",
     "Message",
     "NetworkError",
     "Outbox",
@@ -36,6 +37,7 @@ NAMES = [
     "deliveries",
     "devices",
     "events",
+    "load",
     "messages",
     "objects",
     "people",
@@ -66,6 +68,11 @@ SIGNATURES = {
     "CustomerIO.screen": "(self, user_id, name=None, properties=None, **fields)",
     "CustomerIO.group": "(self, user_id, group_id, traits=None, **fields)",
     "CustomerIO.alias": "(self, user_id, previous_id, **fields)",
+    "load": (
+        "(source, as_, *, client=None, mapping=None, only=None, identify_by=None, event=None, nulls=None, types=None,"
+        " encoding=None, name=None, state=None, again=False, changed_only=False, dry_run=False, rejected=None,"
+        " audit=None, timeout=None, on_progress=None, confirm=None)"
+    ),
     "Limits": (
         f"(*, call_bytes={constants.CALL_BYTES}, batch_bytes={constants.BATCH_BYTES},"
         f" batch_calls={constants.BATCH_CALLS}, id_bytes={constants.ID_BYTES},"

@@ -18,10 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  as click calls it
+    from cio_facade.cli.completing import events, starting  # noqa: PLC0415  only a shell asks
+
+    return starting(incomplete, events())
+
+
 @click.command(short_help="List the semantic events, or describe one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_names)
 def command(*, name: str | None) -> None:
-    """List the semantic events by family, or describe the one called NAME."""
+    """List the semantic events by family, or describe the one called NAME, in any case.
+
+    A semantic event is one whose name and properties the API knows: cio-facade events "order completed".
+    """
     click.echo(_listing() if name is None else _description(name))
 
 

@@ -9,6 +9,7 @@ import click
 
 from cio_facade.cli import describing
 from cio_facade.cli.failures import Refused, Undelivered
+from cio_facade.cli.helping import Guessing
 from cio_facade.cli.settings import dotenv_option
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _letters_option = click.option(
 )
 
 
-@click.group(invoke_without_command=True, short_help="Look after a durable outbox.")
+@click.group(cls=Guessing, invoke_without_command=True, short_help="Look after a durable outbox.")
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """See what waits in an outbox, deliver it, and put back what was not delivered.
@@ -43,7 +44,7 @@ def command(ctx: click.Context) -> None:
 @command.command(short_help="What is in it.")
 @_path
 @_letters_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object on standard output.")
 def status(*, path: str, dead_letters: str | None, as_json: bool) -> None:
     """Say what waits in the outbox PATH, and what became of the rest. Nothing is changed, whoever uses it."""
     from cio_facade.glance import glance  # noqa: PLC0415  SQLite costs time that ``--help`` need not take
@@ -104,7 +105,7 @@ def dead(*, path: str, dead_letters: str | None, reasons: bool, limit: int | Non
 @command.command(short_help="Put back what was not delivered.")
 @click.argument("path", type=click.Path(dir_okay=False))
 @_letters_option
-@click.option("--id", "ids", multiple=True, metavar="ID", help="The message of this id only. May be repeated.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="The message of this id only. Repeatable.")
 @click.option("--reason", metavar="TEXT", help="Those only in whose reason this text is.")
 def retry(*, path: str, dead_letters: str | None, ids: tuple[str, ...], reason: str | None) -> None:
     """Put dead letters back into the outbox PATH, under the message ids they had.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cio_facade import messages
+from cio_facade.cli.helping import Guessing
 from cio_facade.cli.settings import dotenv_option
 
 if TYPE_CHECKING:
@@ -24,14 +25,27 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_TEXTS = {
+    "--anonymous-id": "Of somebody who may have no user id yet.",
+    "--timestamp": "When it happened, ISO 8601; now without it.",
+    "--message-id": "What the call is known by, the same when it is repeated; made without it.",
+}
+_OBJECTS = {
+    "--context": "What is known of the circumstances, such as the ip.",
+    "--integrations": "Which destinations get it: names to true or false.",
+}
 
-@click.group(invoke_without_command=True, short_help="Send one call.")
+
+@click.group(cls=Guessing, invoke_without_command=True, short_help="Send one call.")
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Send one call: cio-facade send identify u1 email=ann@example.com plan=pro.
 
     What follows the ids are traits or properties: name=text, or name:=json for anything but text. Where there is no
     user id, write - for it and give another identity.
+
+    Exit codes: 0 delivered, 2 called wrongly or a setting is missing, 3 refused by the server, 4 it may not have
+    arrived, 5 refused before it was sent.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -77,9 +91,9 @@ def _verb(name: str, argument: str | None, pairs: str | None) -> click.Command:
         params.append(click.Argument([argument]))
     if pairs is not None:
         params.append(click.Argument([pairs], nargs=-1, callback=_pairs))
-    texts = ["--anonymous-id", "--timestamp", "--message-id", *(["--group-id"] if name == "track" else [])]
-    params += [click.Option([option]) for option in texts]
-    params += [click.Option([option], callback=_json, metavar="JSON") for option in ("--context", "--integrations")]
+    texts = {**_TEXTS, **({"--group-id": "The group that it concerns."} if name == "track" else {})}
+    params += [click.Option([option], metavar="TEXT", help=what) for option, what in texts.items()]
+    params += [click.Option([option], callback=_json, metavar="JSON", help=what) for option, what in _OBJECTS.items()]
     summary = (build.__doc__ or "").partition("\n")[0]
     return dotenv_option(click.Command(name, params=params, callback=partial(_send, build), help=summary))
 

@@ -1,0 +1,1 @@
+"""Loading of tables, files and queries."""

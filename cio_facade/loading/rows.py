@@ -1,0 +1,227 @@
+"""From rows to messages: what a plan says, done for many rows at once, a column at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import sha1
+from itertools import compress, repeat
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+import orjson
+
+from cio_facade.errors import ValidationError
+from cio_facade.loading.cells import cells
+from cio_facade.loading.kinds import gdpr_events
+from cio_facade.loading.plans import Cell, Laid
+from cio_facade.messages import Message, merged
+from cio_facade.values import plain, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    import pyarrow as pa
+
+    from cio_facade.loading.cells import Role
+    from cio_facade.loading.kinds import Path
+    from cio_facade.loading.plans import Plan
+
+__all__ = ["Rows", "derived_id", "role_of"]
+
+_Columns: TypeAlias = "Mapping[str, Sequence[Any]]"
+_Filler: TypeAlias = "Callable[[_Columns, int], Iterable[Any]]"
+
+_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_VARIANT: Final = "89ab" * 4  # of a UUID: the first two bits of a digit are fixed
+
+
+class Rows:
+    """Makes messages of rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        What each column becomes.
+    namespace : UUID
+        What ids of messages are derived from, with the row's index and its content.
+    stamp : str
+        The time of what has none, ISO 8601: the same in every run of a load, for the ids to be the same.
+
+    Examples
+    --------
+    >>> from uuid import UUID
+    >>> import pyarrow as pa
+    >>> from cio_facade.loading.mapping import wishes_of
+    >>> from cio_facade.loading.plans import plan_for
+    >>> plan = plan_for(wishes_of("identify"), ["id", "plan"])
+    >>> rows = Rows(plan, namespace=UUID(int=0), stamp="2026-01-31T12:00:00Z")
+    >>> batch = pa.RecordBatch.from_pylist([{"id": "u1", "plan": "pro"}, {"id": " ", "plan": "pro"}])
+    >>> messages, places, refused = rows.messages(batch, [7, 8])
+    >>> messages[0].call["traits"], places, refused
+    ({'plan': 'pro'}, [7], [(8, 'user_id is empty')])
+    """
+
+    def __init__(self, plan: Plan, *, namespace: UUID, stamp: str) -> None:
+        self._plan = plan
+        self._stamp = stamp
+        self._namespace = namespace.bytes
+        form = plan.template()
+        self._fill = _filler(form, keep_nulls=False, inner_nulls=plan.nulls == "send")
+        self._events = plan.column_of("event")
+        self._own_ids = plan.column_of("message_id") is not None
+        self._roles: dict[str, Role] = {column: role_of(plan, path) for column, path in plan.targets}
+        self._positional = dict.fromkeys(plan.kind.positional)
+
+    def messages(
+        self, batch: pa.RecordBatch, indexes: Sequence[int]
+    ) -> tuple[list[Message], list[int], list[tuple[int, str]]]:
+        """Make a message of each row that is fit for it.
+
+        Parameters
+        ----------
+        batch : RecordBatch
+            The rows.
+        indexes : sequence of int
+            The index of each.
+
+        Returns
+        -------
+        messages : list of Message
+            With ids, and times.
+        places : list of int
+            The index of each message's row.
+        refused : list of (int, str)
+            The index of each row that is not fit, and why.
+        """
+        columns, unfit = self._columns(batch)
+        self._find_empty(columns, unfit)
+        self._find_removals(columns, unfit)
+        places = list(indexes)
+        refused = [(places[place], unfit[place]) for place in sorted(unfit)]
+        if unfit:
+            fit = [place not in unfit for place in range(len(places))]
+            places = list(compress(places, fit))
+            columns = {name: list(compress(column, fit)) for name, column in columns.items()}
+        calls = self._calls(columns, len(places))
+        return list(map(self._message, places, calls)), places, refused
+
+    def _columns(self, batch: pa.RecordBatch) -> tuple[dict[str, list[Any]], dict[int, str]]:
+        """Read the cells, and find those that cannot be sent."""
+        columns: dict[str, list[Any]] = {}
+        unfit: dict[int, str] = {}
+        for name, role in self._roles.items():
+            columns[name], problems = cells(batch.column(name), role, self._plan.types.get(name))
+            for place, problem in problems.items():
+                unfit.setdefault(place, f"column {name!r} {problem}")
+        return columns, unfit
+
+    def _find_empty(self, columns: Mapping[str, list[Any]], unfit: dict[int, str]) -> None:
+        """Find rows that lack what they need."""
+        for needed in self._plan.needed:
+            several = [columns[name] for name in needed.columns]
+            if len(several) == 1 and None not in several[0] and not _any_blank(several[0]):
+                continue
+            for place, values in enumerate(zip(*several, strict=True)):
+                if all(value is None or _any_blank([value]) for value in values):
+                    unfit.setdefault(place, needed.reason)
+
+    def _find_removals(self, columns: Mapping[str, list[Any]], unfit: dict[int, str]) -> None:
+        """Find rows whose own event would remove somebody: that is asked for first, of a load that says so."""
+        if self._events is None or gdpr_events().isdisjoint(columns[self._events]):
+            return
+        for place, event in enumerate(columns[self._events]):
+            if event in gdpr_events():
+                unfit.setdefault(place, f"event: {event!r} removes people; load such rows as delete or suppress")
+
+    def _calls(self, columns: _Columns, number: int) -> Iterable[dict[str, Any]]:
+        filled = self._fill(columns, number)
+        if self._plan.kind.plain:
+            return filled
+        build, positional = self._plan.kind.build, self._positional
+        return (dict(build(**{**positional, **arguments}).call) for arguments in filled)
+
+    def _message(self, index: int, call: dict[str, Any]) -> Message:
+        own = call.pop("messageId", None) if self._own_ids else None
+        content = None if own is not None else _content(call)
+        if "timestamp" not in call:
+            call["timestamp"] = self._stamp
+        call["messageId"] = derived_id(self._namespace, index, content) if content is not None else own
+        return Message(call)
+
+
+def derived_id(namespace: bytes, index: int, content: bytes) -> str:
+    """Give what ``uuid5(namespace, f"{index}:{content}")`` gives, in a fifth of its time.
+
+    Examples
+    --------
+    >>> from uuid import UUID, uuid5
+    >>> derived_id(UUID(int=7).bytes, 3, b"{}") == str(uuid5(UUID(int=7), "3:{}"))
+    True
+    """
+    digits = sha1(b"%b%d:%b" % (namespace, index, content), usedforsecurity=False).hexdigest()
+    variant = _VARIANT[int(digits[16], 16)]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def _content(call: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(call, to_json, _OPTIONS)
+    except TypeError:
+        pass
+    try:
+        return orjson.dumps(plain(call, "refuse"), option=_OPTIONS)
+    except ValidationError:
+        return b""  # what cannot be encoded is refused, with its reason, by the encoder
+
+
+def role_of(plan: Plan, path: Path) -> Role:
+    """Say as what a target of a plan takes its cells."""
+    name, *inside = path
+    if inside:
+        return "value"
+    argument = plan.kind.arguments[name]
+    if argument.is_object:
+        return "object"
+    return "time" if argument.is_time else "id" if argument.is_id else "argument"
+
+
+def _any_blank(values: Sequence[Any]) -> bool:
+    """Whether any is text without a visible sign."""
+    return any(isinstance(value, str) and not value.strip() for value in values)
+
+
+def _filler(form: Any, *, keep_nulls: bool, inner_nulls: bool) -> _Filler:
+    """Make what fills a form with the cells of many rows."""
+    if isinstance(form, Cell):
+        return partial(_cells_of, form.column)
+    if isinstance(form, Laid):
+        parts = _filler(form.parts, keep_nulls=inner_nulls, inner_nulls=inner_nulls)
+        return partial(_laid, form.whole.column, parts)
+    if not isinstance(form, dict):
+        return lambda _, number: repeat(form, number)
+    inside = cast("dict[str, Any]", form)
+    fillers = {name: _filler(inner, keep_nulls=inner_nulls, inner_nulls=inner_nulls) for name, inner in inside.items()}
+    return partial(_object, tuple(fillers), tuple(fillers.values()), keep_nulls)
+
+
+def _cells_of(column: str, columns: _Columns, _: int) -> Sequence[Any]:
+    return columns[column]
+
+
+def _laid(column: str, parts: _Filler, columns: _Columns, number: int) -> Iterable[Any]:
+    return [merged(whole, part) for whole, part in zip(columns[column], parts(columns, number), strict=True)]
+
+
+def _object(
+    names: tuple[str, ...], fillers: tuple[_Filler, ...], keep_nulls: bool, columns: _Columns, number: int
+) -> list[dict[str, Any]]:
+    """Make the objects of many rows; of those that have an empty cell, without it."""
+    if not names:
+        return [{} for _ in range(number)]
+    filled = [filler(columns, number) for filler in fillers]
+    if keep_nulls or not any(isinstance(column, list) and None in column for column in filled):
+        return [dict(zip(names, row, strict=True)) for row in zip(*filled, strict=True)]
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        for row in zip(*filled, strict=True)
+    ]

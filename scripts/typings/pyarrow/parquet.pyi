@@ -1,0 +1,6 @@
+# pyright: reportIncompleteStub=false
+"""It comes without types: all of it is Any."""
+
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...
