@@ -103,7 +103,7 @@ def test_every_row_is_in_one_body_and_bodies_keep_the_limits(
 
 def test_full_bodies_end_between_people_and_are_nearly_full() -> None:
     limits = Limits()
-    parcels = [parcel for piece in cut(people(15_000, 5_000), limits=limits) for parcel in piece.parcels]
+    parcels = [parcel for piece in cut(people(9_000, 5_000), limits=limits) for parcel in piece.parcels]
     masks = [parcel.mask for parcel in parcels]
     assert sum(masks) == np.bitwise_or.reduce(np.array(masks, object))  # no two of one group share a lane
     assert all(len(parcel.body()) > limits.batch_bytes * 0.9 for parcel in parcels[:-1])

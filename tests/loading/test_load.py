@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,3 +304,10 @@ def test_a_mended_file_is_not_written_over(people: Path, tmp_path: Path) -> None
         source = report.rejected_path
         found.append(source.name)
     assert found == [f"people.identify.rejected{number}.csv" for number in ("", "-2", "-3")]
+
+
+@pytest.mark.parametrize("missing", ["duckdb", "numpy", "pyarrow"])
+def test_without_the_extra_it_is_named(missing: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None\nfrom cio_facade import load"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"ImportError: loading tables needs {missing}: pip install 'cio-facade[load]'" in done.stderr
