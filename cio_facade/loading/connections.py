@@ -15,11 +15,16 @@ import duckdb
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["connect", "cursor_of", "told"]
+__all__ = ["AMPLE", "MEMORY", "connect", "cursor_of", "make_room", "memory_of", "told"]
 
-_MEMORY: Final = "144MB"
-_AMPLE: Final = "1GB"  # for SQL of the user's own, while its rows are written down
+_BYTES: Final = 144_000_000
+MEMORY: Final = f"{_BYTES}B"
+"""For all else."""
+AMPLE: Final = "1GB"
+"""For SQL of the user's own, with joins and aggregates, while its rows are written down."""
 _BUFFER: Final = "1MB"
+_VECTOR: Final = 2048  # rows that DuckDB works at together
+_COPIES: Final = 16  # of these rows, in the stages of a query
 
 _EXTENSION = re.compile(r"""["'](\w+)" is an existing extension|required extension '(\w+)|INSTALL (\w+)|LOAD (\w+)""")
 _SECRET = re.compile(r"(?i)\b(\w*(?:password|passwd|pwd|secret|token|key)\w*)\s*=\s*[^\s&;\"']+")
@@ -36,20 +41,20 @@ _OF_THE_QUERY: Final = (
 )
 
 
-def connect(folder: Path, *, ample: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(folder: Path, *, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
     """Open DuckDB with nothing in it.
 
     Parameters
     ----------
     folder : Path
         Where it may put what does not fit into memory; it removes that itself.
-    ample : bool
-        Whether it may take more memory, as joins and aggregates do.
+    memory : str
+        How much it may take.
     """
     connection = duckdb.connect(
         config={
             "threads": 1,
-            "memory_limit": _AMPLE if ample else _MEMORY,
+            "memory_limit": memory,
             "preserve_insertion_order": True,
             "temp_directory": str(folder / "spill"),
             "python_enable_replacements": False,  # a name in SQL is never a variable of ours
@@ -58,6 +63,18 @@ def connect(folder: Path, *, ample: bool = False) -> duckdb.DuckDBPyConnection:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET GLOBAL disable_parquet_prefetching = true")
     return _thrifty(connection)
+
+
+def make_room(connection: duckdb.DuckDBPyConnection, row_bytes: int) -> None:
+    """Let it take more memory where rows are wide."""
+    if (wanted := _VECTOR * row_bytes * _COPIES) > _BYTES:
+        connection.execute(f"SET memory_limit = '{wanted}B'")
+
+
+def memory_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """Give how much memory it may take."""
+    ((memory,),) = connection.sql("SELECT current_setting('memory_limit')").fetchall()
+    return str(memory)
 
 
 def cursor_of(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -91,7 +108,7 @@ def told(error: Exception) -> str:
     """
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return f"needs more than {_AMPLE} of memory; begin the SQL with SET memory_limit = '4GB';"
+        return f"needs more than {AMPLE} of memory; begin the SQL with SET memory_limit = '4GB';"
     if name := _missing_extension(text):
         return (
             f"needs DuckDB's extension {name}, which is not here and could not be fetched; install it where there is "

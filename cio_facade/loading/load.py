@@ -151,10 +151,13 @@ def load(  # noqa: PLR0913  as of readers of tables elsewhere: each is a thing t
     --------
     >>> from cio_facade import CustomerIO, load
     >>> from cio_facade.testing import RecordingTransport
-    >>> with CustomerIO("key", transport=RecordingTransport()) as cio:
-    ...     report = load([{"id": "u1", "plan": "pro"}, {"id": "", "plan": "pro"}], "identify", client=cio)
-    >>> report.delivered, report.rejected, dict(report.reasons)
-    (1, 1, {'user_id is empty': 1})
+    >>> transport = RecordingTransport()
+    >>> with CustomerIO("key", transport=transport) as cio:
+    ...     report = load([{"id": 7, "plan": "pro"}, {"id": 8, "plan": None}], "identify", client=cio)
+    >>> report.rows, report.delivered, report.complete
+    (2, 2, True)
+    >>> sorted((call["userId"], call["traits"]) for call in transport.calls)
+    [('7', {'plan': 'pro'}), ('8', {})]
     """
     wishes = wishes_of(
         as_, mapping, only=only, identify_by=identify_by, event=event, nulls=nulls, types=types, encoding=encoding

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from cio_facade.errors import ValidationError
-from cio_facade.loading.connections import connect, told
+from cio_facade.loading.connections import connect, memory_of, told
 from cio_facade.loading.finding import written_as
 from cio_facade.loading.snapshots import whole
 
@@ -25,7 +25,7 @@ __all__ = ["ADDED", "write_rejected"]
 ADDED: Final = ("cio_row", "cio_reason", "cio_line")
 """The columns that are added; a file that has them loads as if it had not."""
 
-_BATCH: Final = 8_192
+_BATCH: Final = 2_048
 _DELIMITERS: Final = ",;\t|"
 _OPTIONS: Final = {
     "csv": "FORMAT csv, HEADER true",
@@ -80,7 +80,7 @@ def write_rejected(table: Table, rejected: Iterable[tuple[int, str]], path: Path
         return 0
     writing = _Writing(table, written_as(path) or table.format)
     try:
-        with whole(path) as part, connect(part.parent) as connection:
+        with whole(path) as part, connect(part.parent, memory=memory_of(table.connection)) as connection:
             batches = writing.batches(rows if first is None else chain((first,), rows))
             connection.register("rejected", pa.RecordBatchReader.from_batches(writing.schema, batches))
             target = str(part).replace("'", "''")

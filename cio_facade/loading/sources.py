@@ -13,10 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
+import pyarrow.parquet as pq
 
 from cio_facade.errors import ValidationError
 from cio_facade.loading import fingerprints
-from cio_facade.loading.connections import connect
+from cio_facade.loading.connections import AMPLE, MEMORY, connect, make_room
 from cio_facade.loading.csvs import read_csv
 from cio_facade.loading.finding import Format, files, format_of, is_query, is_url, not_a_source
 from cio_facade.loading.frames import batches_of, is_frame
@@ -29,12 +30,13 @@ from cio_facade.loading.urls import fetch, file_of, shown
 from cio_facade.loading.workbooks import write_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cio_facade.loading.texts import Text
 
 __all__ = ["name_of", "open_source"]
 
+_PACKED: Final = 8  # times smaller than unpacked
 _Written: TypeAlias = Literal["csv", "jsonl", "parquet"]
 _WRITTEN_AS: Final[dict[Format, _Written]] = {"csv": "csv", "xlsx": "csv", "json": "jsonl", "parquet": "parquet"}
 
@@ -152,6 +154,7 @@ def open_source(
             stack.callback(text.close)
         else:
             text = read_parquet(connection, list(map(str, paths)), types=types)
+        make_room(connection, _bytes_of(paths, kind) // max(1, text.rows))
         # The same rows may be written down as other bytes.
         by_rows = snapshot is not None and kind == "parquet"
         fingerprint = fingerprints.of_rows(connection, text.relation) if by_rows else fingerprints.of_files(paths)
@@ -169,6 +172,14 @@ def open_source(
             snapshot=snapshot,
             closing=stack.pop_all(),
         )
+
+
+def _bytes_of(paths: Sequence[Path], kind: Format) -> int:
+    """Estimate how many bytes there are in files, unpacked."""
+    if kind == "parquet":
+        found = map(pq.read_metadata, paths)
+        return sum(one.row_group(place).total_byte_size for one in found for place in range(one.num_row_groups))
+    return sum(path.stat().st_size * (_PACKED if path.suffix.lower() in (".gz", ".zst") else 1) for path in paths)
 
 
 def _origin(source: Any, name: str | None) -> _Origin:
@@ -208,7 +219,7 @@ def _written_down(origin: _Origin, state: Path) -> Path | None:
             write_batches(batches_of(origin.source), part)
             return path
         with ExitStack() as stack:
-            connection = connect(state, ample=origin.kind == "query")
+            connection = connect(state, memory=AMPLE if origin.kind == "query" else MEMORY)
             stack.callback(connection.close)
             if is_workbook:
                 write_workbook(connection, origin.paths[0], part)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 
@@ -311,3 +312,15 @@ def test_without_the_extra_it_is_named(missing: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None\nfrom cio_facade import load"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"ImportError: loading tables needs {missing}: pip install 'cio-facade[load]'" in done.stderr
+
+
+def test_rows_may_be_as_wide_as_calls(tmp_path: Path) -> None:
+    """DuckDB works at 2048 of them together, so it needs more memory than it has for others."""
+    path, state = tmp_path / "wide.parquet", tmp_path / "state"
+    rows = "SELECT if(i % 7 = 0, '', 'u' || i) AS id, repeat(md5(i::VARCHAR), 900) AS note FROM range(2100) t(i)"
+    duckdb.execute(f"COPY ({rows}) TO '{path}'")
+    server = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
+    with CustomerIO("key", transport=server) as cio:
+        sources = (path, f"FROM '{path}'")
+        found = [load(one, "identify", client=cio, state=state, rejected=tmp_path / "no.parquet") for one in sources]
+    assert [(report.delivered, report.reasons) for report in found] == [(1_800, {"user_id is empty": 300})] * 2
