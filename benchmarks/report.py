@@ -32,6 +32,9 @@ __all__ = [
 _PACKAGES = (
     "httpx",
     "orjson",
+    "duckdb",
+    "pyarrow",
+    "pandas",
     "customerio-cdp-analytics",
     "segment-analytics-python",
     "rudder-sdk-python",
@@ -172,7 +175,9 @@ def _three(value: float) -> str:
 
 _COLUMNS = {
     "events": ("events", whole),
+    "rows": ("rows", whole),
     "events_per_second": ("events/s", _three),
+    "rows_per_second": ("rows/s", _three),
     "calls_per_second": ("calls/s", _three),
     "milliseconds": ("ms", whole),
     "microseconds": ("µs", _three),
@@ -190,4 +195,4 @@ _COLUMNS = {
     "reconnections": ("reconnections", whole),
     "most_in_flight": ("most in flight", whole),
 }
-_COMPARED = ("events_per_second", "calls_per_second", "milliseconds", "microseconds")
+_COMPARED = ("events_per_second", "rows_per_second", "calls_per_second", "milliseconds", "microseconds")

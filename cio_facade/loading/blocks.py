@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["blocks"]
 
-_VECTOR: Final = 2048  # rows that the engine works at together; of the widest it has many megabytes
 _GROUP_ROWS: Final = 1 << 14
 _GROUP_BODIES: Final = 8
 _COMMA: Final = 1
@@ -82,7 +81,7 @@ def blocks(
     group: list[_Calls] = []
     refused: list[tuple[int, str]] = []
     number = size = 0
-    for batch in batches(table, sql, _VECTOR):
+    for batch in batches(table, sql):
         fit, raw = _parted(batch, settled)
         if raw.num_rows:
             made, unfit = _by_rows(raw, rows, encoder, marks)
@@ -120,8 +119,8 @@ def _by_rows(
     indexes = _numbers(batch, "i")
     cells = batch.column("raw")
     columns = pa.RecordBatch.from_arrays(cells.flatten(), names=[field.name for field in cells.type])
-    messages, places, refused = rows.messages(columns, indexes.tolist())
-    chunk = encoder.many(messages)
+    calls, written, places, refused = rows.calls(columns, indexes.tolist())
+    chunk = encoder.written(calls, written)
     unfit = {place for place, _ in chunk.refused}
     refused = [*refused, *((places[place], str(error)) for place, error in chunk.refused)]
     index = np.array([index for place, index in enumerate(places) if place not in unfit], np.int64)

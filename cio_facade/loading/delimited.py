@@ -104,11 +104,13 @@ def layout_of(path: str, encoding: str | None) -> Layout | None:
         raise ValidationError(field=label, problem=f"the header cannot be read: {_QUOTES}")
     _, place, names = max(tried)
     spaced = any(name.startswith(" ") for name in names[1:])
+    # DuckDB takes such a break for the end of all lines, and may then find not one row.
+    in_lines = any("\n" in name or "\r" in name for name in names)
     names = [name.strip() for name in names]
     while names and not names[-1]:
         names.pop()
     _check_names(label, names, found)
-    plain = found in ("utf-8", "utf-8-sig") and not spaced and head.splitlines()[0].strip() != ""
+    plain = found in ("utf-8", "utf-8-sig") and not (spaced or in_lines) and head.splitlines()[0].strip() != ""
     return Layout(path, found, _DELIMITERS[-place], spaced, plain, tuple(names))
 
 

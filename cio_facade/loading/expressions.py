@@ -111,7 +111,7 @@ def query(
         f"{stamped} AS time, struct_pack({cells}) AS raw{marks}{own_id} FROM ({numbered}) WHERE i >= {start}"
     )
     content = ", md5_number_upper(head) AS c" if changes else ""
-    named_by = f"{_blob(namespace.bytes)} || encode(concat(i, ':', head, '}}'))"
+    named_by = f"{_blob(namespace.bytes)} || encode(concat(i, ':', head, time, '}}'))"
     hashed = f"SELECT *, sha1({named_by}) AS digits{content} FROM ({written})"  # noqa: S608
     derived = f"""concat('"', {_UUID}, '"')"""
     message_id = derived if call.own_id is None else f"coalesce(own, {derived})"

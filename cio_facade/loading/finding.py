@@ -35,6 +35,8 @@ _QUERY = re.compile(
     r"|create|alter|drop|copy|insert|update|delete|merge|truncate|call|pragma|export|import)\b(?=\s|\(|\"|'|\*)",
     re.IGNORECASE | re.DOTALL,
 )
+# What loads write beside their sources.
+_OF_OURS = re.compile(r"\.(rejected|audit)(-\d+)?\.\w+(\.\w+)?$")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -63,6 +65,8 @@ def is_query(text: str) -> bool:
 def files(source: str | Path) -> list[Path]:
     """Give the files that a path or pattern means, in natural order; empty for none.
 
+    Files of rejected rows, and logs, are meant only by a pattern that says so: ``*.rejected.csv``.
+
     Raises
     ------
     ValidationError
@@ -79,7 +83,8 @@ def files(source: str | Path) -> list[Path]:
     if not has_magic(str(path)) or is_query(str(source)):
         return []
     found = (Path(name) for name in glob(str(path), recursive=True))  # noqa: PTH207  the pattern may be absolute
-    return sorted((one.absolute() for one in found if one.is_file()), key=_naturally)
+    wanted = (one for one in found if one.is_file() and (_OF_OURS.search(path.name) or not _OF_OURS.search(one.name)))
+    return sorted((one.absolute() for one in wanted), key=_naturally)
 
 
 def format_of(path: str) -> Format:

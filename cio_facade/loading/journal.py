@@ -70,6 +70,9 @@ GROUP BY reasons.id ORDER BY number DESC, reasons.id LIMIT ?
 """
 
 
+_State = Literal["new", "resumed", "finished", "changed"]
+
+
 class Totals(NamedTuple):
     """Rows of a load that need nothing more, by all its runs."""
 
@@ -94,7 +97,7 @@ class Begun(NamedTuple):
         The same in a line for people; empty where nothing was found.
     """
 
-    state: Literal["new", "resumed", "finished", "changed"]
+    state: _State
     stamp: str
     totals: Totals
     words: str
@@ -217,30 +220,45 @@ class LoadJournal:
         Begun
             What was found, and whether it may be gone on.
         """
-        said = json.dumps(description, sort_keys=True, default=str)
+        state = self.find(fingerprint, rows, description, again=again)
         found = self._load
-        if again or found is None:
-            return self._anew(fingerprint, rows, said, "")
-        same_source = (found.fingerprint, found.rows) == (fingerprint, rows)
-        same = same_source and found.description == said
-        what = "what is sent of it" if same_source else "the source"
+        if found is None or state == "new":
+            words = ""
+            if found is not None and found.finished is not None and not again:
+                what = self._what_changed(found, fingerprint, rows)
+                words = f"a new load: {what} has changed since it was loaded at {found.finished}"
+            return self._anew(fingerprint, rows, _said(description), words)
         settled = f"{sum(found.totals)} of {found.rows} rows are settled"
-        if found.finished is None and same:
-            self._take_up(found)
-            return Begun("resumed", found.stamp, found.totals, f"goes on with the load of {found.stamp}: {settled}")
-        if found.finished is None and not any(found.totals):  # there is nothing that a mixture could be made of
-            return self._anew(fingerprint, rows, said, "")
-        if found.finished is None:
+        if state == "changed":
+            what = self._what_changed(found, fingerprint, rows)
             way_out = "load it as it was, or say --again to begin anew"
             words = f"{what} has changed since the load of {found.stamp} was interrupted ({settled}); {way_out}"
             return Begun("changed", found.stamp, found.totals, words)
-        if same:
-            self._take_up(found)
-            words = f"was loaded already, at {found.finished}"
-            return Begun("finished", found.stamp, found.totals, words)
-        return self._anew(
-            fingerprint, rows, said, f"a new load: {what} has changed since it was loaded at {found.finished}"
+        self._take_up(found)
+        resumed = f"goes on with the load of {found.stamp}: {settled}"
+        return Begun(
+            state,
+            found.stamp,
+            found.totals,
+            resumed if state == "resumed" else f"was loaded already, at {found.finished}",
         )
+
+    def find(self, fingerprint: str, rows: int, description: Mapping[str, Any], *, again: bool = False) -> _State:
+        """Say what `begin` would find, and change nothing."""
+        found = self._load
+        if again or found is None:
+            return "new"
+        same = (found.fingerprint, found.rows, found.description) == (fingerprint, rows, _said(description))
+        if found.finished is not None:
+            return "finished" if same else "new"
+        if same:
+            return "resumed"
+        return "changed" if any(found.totals) else "new"  # of nothing no mixture can be made
+
+    @staticmethod
+    def _what_changed(found: _Load, fingerprint: str, rows: int) -> str:
+        same_source = (found.fingerprint, found.rows) == (fingerprint, rows)
+        return "what is sent of it" if same_source else "the source"
 
     def note(
         self,
@@ -372,3 +390,7 @@ class LoadJournal:
             self._marks, self._refusals = marks, _Refusals()
             if self._totals() != load.totals:
                 raise self._store.damaged()
+
+
+def _said(description: Mapping[str, Any]) -> str:
+    return json.dumps(description, sort_keys=True, default=str)

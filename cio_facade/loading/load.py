@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +15,13 @@ from cio_facade.client import parts_of
 from cio_facade.errors import CustomerIOError, ValidationError
 from cio_facade.loading.audit import Audit
 from cio_facade.loading.changes import Changes
+from cio_facade.loading.finding import files
 from cio_facade.loading.jobs import Job
 from cio_facade.loading.journal import LoadJournal
 from cio_facade.loading.mapping import wishes_of
 from cio_facade.loading.run import Run
+from cio_facade.loading.snapshots import snapshot_in
+from cio_facade.loading.sources import name_of
 from cio_facade.loading.texts import COPY
 from cio_facade.loading.trial import Trial
 from cio_facade.observing import in_context
@@ -162,6 +165,8 @@ def load(  # noqa: PLR0913  as of readers of tables elsewhere: each is a thing t
     wishes = wishes_of(
         as_, mapping, only=only, identify_by=identify_by, event=event, nulls=nulls, types=types, encoding=encoding
     )
+    if changed_only and name_of(source, name) is None:
+        raise ValidationError(field="changed_only", problem="needs a name, by which the load is known again")
     parts, trial = None if client is None else parts_of(client), None
     if dry_run:
         trial = Trial(None if parts is None else parts[0])
@@ -207,19 +212,21 @@ class _Whole:
         """Open what is needed, and send."""
         folder = self._folder(stack)
         journal = stack.enter_context(closing(LoadJournal(folder / "journal.db", now=self.core.clock.time)))
+        stack.callback(_tidy, folder, journal)  # while nobody else has the folder
         for left in folder.glob(f"{COPY}*"):  # by a process that was killed; nobody else has the folder now
             left.unlink()
         table = stack.enter_context(self.job.open(folder, as_it_was=journal.unfinished and not self.again))
         plan = self.job.plan(table.columns)
-        begun = journal.begin(table.fingerprint, table.rows, plan.describe(), again=self.again)
+        about = (table.fingerprint, table.rows, plan.describe())
+        if plan.is_gdpr and self.trial is None and journal.find(*about, again=self.again) in {"new", "resumed"}:
+            self._ask(plan.kind.name, table.rows)
+        begun = journal.begin(*about, again=self.again)
         if begun.state == "changed":
             raise ValidationError(field="source", problem=begun.words)
         if begun.state == "finished":
             return attrs.evolve(self._run(table, plan, journal, begun).report(), state="finished")
-        if plan.is_gdpr and self.trial is None:
-            self._ask(plan.kind.name, table.rows)
         changes = self._changes(folder / "changes.db", stack)
-        return self._sent(self._run(table, plan, journal, begun, changes, self._audit_of(table, plan)), stack)
+        return self._sent(self._run(table, plan, journal, begun, changes, self._audit_of(table, plan)))
 
     def _folder(self, stack: ExitStack) -> Path:
         """Give where the state is kept; of what nothing would find again, only for as long as this takes."""
@@ -272,21 +279,21 @@ class _Whole:
             on_progress=self.on_progress,
         )
 
-    def _sent(self, run: Run, stack: ExitStack) -> LoadReport:
+    def _sent(self, run: Run) -> LoadReport:
         """Send, and write down what has to be mended."""
         try:
-            run.send()
-        except CustomerIOError as error:
-            carrying(error, self._account(run))
+            try:
+                run.send()
+            finally:
+                run.close()
+            report = self._account(run)
+            run.journal.finish()
+        except BaseException as error:
+            with suppress(CustomerIOError):  # what ended the load is not to be hidden by what goes wrong now
+                carrying(error, run.report())
+                if isinstance(error, CustomerIOError):  # Ctrl-C does not wait for a file to be written
+                    carrying(error, self._account(run))
             raise
-        except BaseException as error:  # Ctrl-C does not wait for a file to be written
-            carrying(error, run.report())
-            raise
-        finally:
-            run.close()
-        report = self._account(run)
-        if run.journal.finish() and run.table.snapshot is not None:
-            stack.callback(run.table.snapshot.unlink, missing_ok=True)
         return report
 
     def _account(self, run: Run) -> LoadReport:
@@ -295,7 +302,7 @@ class _Whole:
         if self.trial is not None:
             found = self.trial.result(islice(run.rejected(), _FIRST))
             report = attrs.evolve(report, state="dry run", dry_run=found, requests=0)
-            return attrs.evolve(report, pending=report.delivered, delivered=0)
+            return attrs.evolve(report, pending=report.delivered + report.pending, delivered=0)
         if report.rejected:
             path = self.rejected or self._beside(run.plan.kind.name, "rejected", run.table.format)
             run.write_rejected(path)
@@ -304,8 +311,9 @@ class _Whole:
 
     def _beside(self, kind: str, what: str, ending: str) -> Path:
         """Name a file beside the source, or in the current folder where the source is no file that is here."""
-        source = self.job.source
-        here = Path(source) if isinstance(source, (str, Path)) and Path(source).is_file() else Path("load")
+        source, here = self.job.source, Path("load")
+        if isinstance(source, (str, Path)) and files(source) == [(path := Path(source).expanduser()).absolute()]:
+            here = path
         stem = here.name.removesuffix("".join(here.suffixes[-2:]) if here.suffix in _PACKED else here.suffix)
         number = ""
         if found := _SUCH.fullmatch(stem):  # a file of this kind, mended: it is not to be written over
@@ -313,3 +321,9 @@ class _Whole:
         elif not stem.endswith(own := "." + re.sub(r"\W+", "-", kind.lower())):
             stem += own
         return here.with_name(f"{stem}.{what}{number}.{ending}")
+
+
+def _tidy(folder: Path, journal: LoadJournal) -> None:
+    """Remove what was written down of a source, unless a load that was interrupted goes on with it."""
+    if not journal.unfinished and (snapshot := snapshot_in(folder)) is not None:
+        snapshot.unlink()

@@ -60,16 +60,16 @@ def messages(
     settled: Settled,
     unchanged: Unchanged | None = None,
 ) -> Iterator[Piece]:
-    """Make each row a message, and encode it.
+    """Make each row a call, in Python.
 
     Parameters
     ----------
     batches : iterable of RecordBatch
         The rows in order, from the first.
     rows : Rows
-        What makes messages of them.
+        What makes calls of them.
     encoder : Encoder
-        What makes bytes of those.
+        What says whether those are fit.
     settled : callable
         Which rows need nothing more.
     unchanged : callable, optional
@@ -90,8 +90,8 @@ def messages(
 def _piece(
     batch: pa.RecordBatch, indexes: Sequence[int], rows: Rows, encoder: Encoder, unchanged: Unchanged | None
 ) -> Piece:
-    made, places, refused = rows.messages(batch, indexes)
-    chunk = encoder.many(made)
+    calls, written, places, refused = rows.calls(batch, indexes)
+    chunk = encoder.written(calls, written)
     if chunk.refused:
         refused = [*refused, *((places[place], str(error)) for place, error in chunk.refused)]
         unfit = {place for place, _ in chunk.refused}

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["batches"]
 
+# A batch of 2048 rows takes twice the time for each.
+_LEAST_ROWS, _MOST_ROWS, _BYTES = 2_048, 8_192, 1 << 22
 # DuckDB works at 2048 rows together, whatever they weigh: few tables need more than it has at first.
 _MORE_MEMORY: Final = ("512MB", "2GB")
 _NO_MEMORY: Final = "Out of Memory"
 
 
-def batches(table: Table, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+def batches(table: Table, sql: str) -> Iterator[pa.RecordBatch]:
     """Read what a query gives; with more memory, from where it stopped, when it meets very wide rows.
 
     Parameters
@@ -31,14 +33,13 @@ def batches(table: Table, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
         The source.
     sql : str
         A query of it, whose rows have the same order each time.
-    rows : int
-        Most rows of a batch.
 
     Raises
     ------
     CustomerIOError
         The source cannot be read on. It holds no value.
     """
+    rows = max(_LEAST_ROWS, min(_MOST_ROWS, _BYTES // max(1, table.row_bytes)))
     given = 0
     for memory in (*_MORE_MEMORY, None):
         try:

@@ -133,7 +133,7 @@ class _Writing:
             for batch in self._batches(rejected):
                 self.rows += batch.num_rows
                 yield batch
-        except Exception as error:
+        except BaseException as error:
             self.error = error
             raise
 
@@ -193,11 +193,19 @@ class _Writing:
         if self._table.format != "csv":
             return {}, line
         names = [column.name for column in self._table.columns]
-        splits = [next(csv.reader([line], delimiter=delimiter), list[str]()) for delimiter in _DELIMITERS]
+        splits = [_split(line, delimiter) for delimiter in _DELIMITERS]
         cells = min(splits, key=lambda split: abs(len(split) - len(names)))
         return {name: cell or None for name, cell in zip(names, cells, strict=False)}, (
             None if len(cells) == len(names) else line
         )
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """Split the text of a row; into nothing where it cannot be one with that delimiter."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), list[str]())
+    except csv.Error:  # a line break that is in no quotes, or a cell of more than 128 kB
+        return []
 
 
 def _clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""From rows to messages: what a plan says, done for many rows at once, a column at a time."""
+"""From rows to calls: what a plan says, done for many rows at once, a column at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cio_facade.errors import ValidationError
 from cio_facade.loading.cells import cells
 from cio_facade.loading.kinds import gdpr_events
 from cio_facade.loading.plans import Cell, Laid
-from cio_facade.messages import Message, merged
+from cio_facade.messages import merged
 from cio_facade.values import plain, to_json
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ _VARIANT: Final = "89ab" * 4  # of a UUID: the first two bits of a digit are fix
 
 
 class Rows:
-    """Makes messages of rows.
+    """Makes calls of rows.
 
     Parameters
     ----------
     plan : Plan
         What each column becomes.
     namespace : UUID
-        What ids of messages are derived from, with the row's index and its content.
+        What ids are derived from, with the row's index and what the call says.
     stamp : str
         The time of what has none, ISO 8601: the same in every run of a load, for the ids to be the same.
 
@@ -56,9 +56,11 @@ class Rows:
     >>> plan = plan_for(wishes_of("identify"), ["id", "plan"])
     >>> rows = Rows(plan, namespace=UUID(int=0), stamp="2026-01-31T12:00:00Z")
     >>> batch = pa.RecordBatch.from_pylist([{"id": "u1", "plan": "pro"}, {"id": " ", "plan": "pro"}])
-    >>> messages, places, refused = rows.messages(batch, [7, 8])
-    >>> messages[0].call["traits"], places, refused
+    >>> calls, written, places, refused = rows.calls(batch, [7, 8])
+    >>> calls[0]["traits"], places, refused
     ({'plan': 'pro'}, [7], [(8, 'user_id is empty')])
+    >>> written[0][:56]
+    b'{"type":"identify","userId":"u1","traits":{"plan":"pro"}'
     """
 
     def __init__(self, plan: Plan, *, namespace: UUID, stamp: str) -> None:
@@ -72,10 +74,10 @@ class Rows:
         self._roles: dict[str, Role] = {column: role_of(plan, path) for column, path in plan.targets}
         self._positional = dict.fromkeys(plan.kind.positional)
 
-    def messages(
+    def calls(
         self, batch: pa.RecordBatch, indexes: Sequence[int]
-    ) -> tuple[list[Message], list[int], list[tuple[int, str]]]:
-        """Make a message of each row that is fit for it.
+    ) -> tuple[list[dict[str, Any]], list[bytes], list[int], list[tuple[int, str]]]:
+        """Make a call of each row that is fit for it.
 
         Parameters
         ----------
@@ -86,10 +88,12 @@ class Rows:
 
         Returns
         -------
-        messages : list of Message
+        calls : list of dict
             With ids, and times.
+        written : list of bytes
+            The same as JSON; empty where it takes more to write it.
         places : list of int
-            The index of each message's row.
+            The index of each call's row.
         refused : list of (int, str)
             The index of each row that is not fit, and why.
         """
@@ -102,8 +106,8 @@ class Rows:
             fit = [place not in unfit for place in range(len(places))]
             places = list(compress(places, fit))
             columns = {name: list(compress(column, fit)) for name, column in columns.items()}
-        calls = self._calls(columns, len(places))
-        return list(map(self._message, places, calls)), places, refused
+        calls = list(self._calls(columns, len(places)))
+        return calls, list(map(self._completed, places, calls)), places, refused
 
     def _columns(self, batch: pa.RecordBatch) -> tuple[dict[str, list[Any]], dict[int, str]]:
         """Read the cells, and find those that cannot be sent."""
@@ -140,13 +144,19 @@ class Rows:
         build, positional = self._plan.kind.build, self._positional
         return (dict(build(**{**positional, **arguments}).call) for arguments in filled)
 
-    def _message(self, index: int, call: dict[str, Any]) -> Message:
+    def _completed(self, index: int, call: dict[str, Any]) -> bytes:
+        """Add the time and the id that a call has not, and write it.
+
+        The time is a part of what the id is derived from: what is said again another day is another call.
+        """
         own = call.pop("messageId", None) if self._own_ids else None
-        content = None if own is not None else _content(call)
         if "timestamp" not in call:
             call["timestamp"] = self._stamp
-        call["messageId"] = derived_id(self._namespace, index, content) if content is not None else own
-        return Message(call)
+        content = _content(call)
+        call["messageId"] = message_id = own or derived_id(self._namespace, index, content)
+        if own is not None or not content:
+            return b""  # it takes more to write an id that may be anything
+        return b'%b,"messageId":"%b"}' % (content[:-1], message_id.encode())
 
 
 def derived_id(namespace: bytes, index: int, content: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from heapq import merge
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from cio_facade.packing import Parcel
 
 __all__ = ["Run"]
-
-_BATCH_ROWS: Final = 8_192
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -145,7 +143,7 @@ class Run:
                 marks=None if self._watch is None else self._watch.marks,
             )
         return pieces.messages(
-            batches(table, f"SELECT * FROM {table.relation} AS source", _BATCH_ROWS),  # noqa: S608
+            batches(table, f"SELECT * FROM {table.relation} AS source"),  # noqa: S608
             rows,
             core.encoder(),
             settled=self.journal.settled,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Sending"]
 
 _TELL_EVERY = 0.1  # seconds
+_WORTH_WRITING = 1 << 16  # rows
 _ALONE = "batch[0]."  # who mends a row knows of no batch
 
 
@@ -63,6 +64,7 @@ class Sending:
         self._deadline, self._watchers, self._on_progress = deadline, tuple(watchers), on_progress
         self._news: deque[Settled] = deque()
         self._writing = Lock()
+        self._settled_here = 0  # rows, without the server, that may not be written down
         self._waiting = 0  # bytes, those under way included
         self._enough = core.limits.in_flight * core.limits.batch_bytes
         self.failed = 0
@@ -114,8 +116,11 @@ class Sending:
         journal, delivery = self._journal, self.delivery
         for index, reason in piece.refused:
             journal.note((index,), "rejected", reason)
-        if len(piece.unchanged):
-            journal.note(piece.unchanged, "unchanged")
+        journal.note(piece.unchanged, "unchanged")
+        self._settled_here += len(piece.refused) + len(piece.unchanged)
+        if self._settled_here >= _WORTH_WRITING:  # no answer has them written, where nothing is sent
+            self._settled_here = 0
+            journal.sync()
         with self._crew.lock:
             if piece.chunk is not None and piece.chunk.data:
                 self._waiting += sum(map(len, piece.chunk.data))

@@ -21,6 +21,7 @@ __all__ = ["SNAPSHOT", "snapshot_in", "whole", "write_batches"]
 SNAPSHOT: Final = "snapshot"
 _UNFINISHED: Final = ".part"
 _ROWS: Final = 20_000
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def snapshot_in(folder: Path) -> Path | None:
@@ -49,21 +50,33 @@ def whole(path: Path) -> Generator[Path]:
     """
     # The ending that tells what is in it stays the last one.
     part = path.with_name(f"{path.name.partition('.')[0]}{_UNFINISHED}{''.join(path.suffixes)}")
-    part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left in part.parent.iterdir():  # by a process that was killed
-        if left.name.startswith(part.name):
-            left.unlink()
-    part.touch(mode=0o600)
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in part.parent.iterdir():  # by a process that was killed
+            if left.name.startswith(part.name):
+                left.unlink()
+        part.touch(mode=0o600)
+    except OSError as error:
+        raise _unwritten(path, error) from error
     try:
         yield part
-        part.chmod(0o600)  # whoever wrote it may have made it anew
-        part.replace(path)
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise ValidationError(field=str(path), problem="cannot be written: the disk is full") from error
+        if error.errno in _FULL:
+            raise _unwritten(path, error) from error
+        raise  # the source's own
+    else:
+        try:
+            part.chmod(0o600)  # whoever wrote it may have made it anew
+            part.replace(path)
+        except OSError as error:
+            raise _unwritten(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> ValidationError:
+    problem = "the disk is full" if error.errno in _FULL else error.strerror or "the system refuses it"
+    return ValidationError(field=str(path), problem=f"cannot be written: {problem}")
 
 
 def write_batches(batches: Iterable[pa.RecordBatch], path: Path) -> None:

@@ -154,7 +154,8 @@ def open_source(
             stack.callback(text.close)
         else:
             text = read_parquet(connection, list(map(str, paths)), types=types)
-        make_room(connection, _bytes_of(paths, kind) // max(1, text.rows))
+        row_bytes = _bytes_of(paths, kind) // max(1, text.rows)
+        make_room(connection, row_bytes)
         # The same rows may be written down as other bytes.
         by_rows = snapshot is not None and kind == "parquet"
         fingerprint = fingerprints.of_rows(connection, text.relation) if by_rows else fingerprints.of_files(paths)
@@ -165,6 +166,7 @@ def open_source(
             relation=text.relation,
             columns=text.columns,
             rows=text.rows,
+            row_bytes=row_bytes,
             broken=text.broken,
             fingerprint=fingerprint,
             connection=connection,

@@ -108,6 +108,8 @@ class Table:
         Hash of its content, in hexadecimal digits.
     connection : DuckDBPyConnection
         Where the relation is known. A reader that is open owns it: other work meanwhile takes `cursor`.
+    row_bytes : int
+        About how many bytes a row has.
     broken : sequence of Broken
         Rows that cannot be read, in order.
     can_resume : bool
@@ -126,6 +128,7 @@ class Table:
     rows: int
     fingerprint: str
     connection: DuckDBPyConnection = attrs.field(repr=False)
+    row_bytes: int = 0
     broken: Sequence[Broken] = attrs.field(default=(), repr=False)
     can_resume: bool = True
     snapshot: Path | None = None

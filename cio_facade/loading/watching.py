@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangesWatch", "audited"]
 
-_ID = b',"messageId":"00000000-0000-5000-8000-000000000000"}'
+_ID = b',"messageId":'  # what comes last
 
 
 def audited(audit: Audit) -> Callable[[Settled], None]:
@@ -48,7 +48,7 @@ class ChangesWatch:
 
     def __init__(self, changes: Changes, stamp: str) -> None:
         self.changes = changes
-        self._stamped = f',"timestamp":"{stamp}"'.encode() + _ID
+        self._time = f',"timestamp":"{stamp}"'.encode()
 
     def unchanged(self, calls: Sequence[bytes]) -> Sequence[bool]:
         """Tell which calls are what was sent last."""
@@ -71,6 +71,5 @@ class ChangesWatch:
 
     def _tail(self, call: bytes) -> int:
         """How many bytes at the end are no content."""
-        stamped = self._stamped
-        begins = call[-len(stamped) : -len(_ID)] == stamped[: -len(_ID)]
-        return len(stamped) if begins else len(_ID)
+        end = call.rfind(_ID)
+        return len(call) - end + (len(self._time) if call.endswith(self._time, 0, end) else 0)

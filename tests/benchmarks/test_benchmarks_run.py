@@ -82,6 +82,17 @@ def test_all_contenders_deliver_all_events(tmp_path):
 
 @needs_compiler
 @needs_peers
+def test_all_rows_are_loaded(tmp_path):
+    text, content = benchmarks(tmp_path, "loading")
+
+    assert len(content["figures"]) == 4
+    assert {figure["values"]["lost"] for figure in content["figures"]} == {0}
+    assert [target["wanted"] for target in content["targets"]] == [1, 20, 0.5, 0]
+    assert "rows/s" in text
+
+
+@needs_compiler
+@needs_peers
 def test_a_server_far_away_sees_few_connections_and_loses_nothing(tmp_path):
     _, content = benchmarks(tmp_path, "far", "defaults")
 

@@ -16,8 +16,9 @@ BOTH_IDS = "(SELECT 'u' AS user_id, 'a' AS anonymous_id)"
 def test_the_id_of_a_message_is_uuid5_of_index_and_content() -> None:
     table = opened("(SELECT 'ü' || n AS user_id, n AS visits FROM range(300) AS t (n))")
     for index, _, call, raw in table.connection.sql(queried(table) or "").fetchall():
-        content, _, rest = call.partition(f',"timestamp":"{STAMP}"')
+        content, _, rest = call.partition(',"messageId":')
         assert json.loads(call.removesuffix(","))["messageId"] == str(uuid5(NAMESPACE, f"{index}:{content}}}"))
+        assert content.endswith(f',"timestamp":"{STAMP}"')
         assert rest.endswith('"},')
         assert raw is None
 

@@ -35,8 +35,8 @@ def many(tmp_path: Path) -> Path:
 
 
 def loaded(source: Any, as_: str, transport: RecordingTransport, state: Path, **how: Any) -> LoadReport:
-    limits = how.pop("limits", Limits())
-    with CustomerIO("key", transport=transport, clock=FakeClock(), limits=limits) as cio:
+    limits, clock = how.pop("limits", Limits()), FakeClock(how.pop("start", 0.0))
+    with CustomerIO("key", transport=transport, clock=clock, limits=limits) as cio:
         return load(source, as_, client=cio, state=state, **how)
 
 
@@ -97,12 +97,16 @@ def test_a_load_that_was_stopped_goes_on_where_it_was(many: Path, tmp_path: Path
     assert not taken & again
 
 
-def test_what_is_sent_again_has_the_same_id(many: Path, tmp_path: Path) -> None:
-    first, second = RecordingTransport(), RecordingTransport()
-    loaded(many, "identify", first, tmp_path / "state")
-    report = loaded(many, "identify", second, tmp_path / "state", again=True)
-    assert report.delivered == 2_000
-    assert {call["messageId"] for call in first.calls} == {call["messageId"] for call in second.calls}
+def test_an_event_with_a_time_of_its_own_has_the_same_id_whenever_it_is_sent(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,event,timestamp\nu1,Seen,2026-01-01T00:00:00Z\nu2,Seen,\n")
+    ids: list[dict[str, str]] = []
+    for _ in range(2):
+        transport = RecordingTransport()
+        assert loaded(path, "track", transport, tmp_path / "state", again=True, start=len(ids)).delivered == 2
+        ids.append({call["userId"]: call["messageId"] for call in transport.calls})
+    assert ids[0]["u1"] == ids[1]["u1"]
+    assert ids[0]["u2"] != ids[1]["u2"]
 
 
 def test_a_load_that_is_done_says_so_and_sends_nothing(people: Path, tmp_path: Path) -> None:
@@ -324,3 +328,33 @@ def test_rows_may_be_as_wide_as_calls(tmp_path: Path) -> None:
         sources = (path, f"FROM '{path}'")
         found = [load(one, "identify", client=cio, state=state, rejected=tmp_path / "no.parquet") for one in sources]
     assert [(report.delivered, report.reasons) for report in found] == [(1_800, {"user_id is empty": 300})] * 2
+
+
+def test_what_was_not_confirmed_was_not_begun(tmp_path: Path) -> None:
+    ids = tmp_path / "ids.csv"
+    ids.write_text("user_id\nu1\n")
+    with pytest.raises(ValidationError):
+        loaded(ids, "suppress", RecordingTransport(), tmp_path / "state", confirm=lambda _: False)
+    report = loaded(ids, "suppress", RecordingTransport(), tmp_path / "state", confirm=lambda _: True)
+    assert (report.state, report.notes) == ("loaded", ())
+    report = loaded(ids, "suppress", RecordingTransport(), tmp_path / "state", confirm=lambda _: pytest.fail("again"))
+    assert report.state == "finished"
+
+
+def test_what_was_written_down_of_a_source_is_kept_no_longer_than_it_is_needed(many: Path, tmp_path: Path) -> None:
+    state, query = tmp_path / "state", f"FROM read_csv('{many}', all_varchar = true)"
+    with pytest.raises(AuthenticationError):
+        loaded(query, "identify", RecordingTransport(refusing_after(3)), state, limits=small_bodies())
+    assert list(state.rglob("snapshot*"))
+    many.unlink()  # it goes on with what was there
+    assert loaded(query, "identify", RecordingTransport(), state).complete
+    assert not list(state.rglob("snapshot*"))
+    many.write_text("user_id,n\nu1,1\n")
+    for _ in range(2):
+        loaded(query, "identify", RecordingTransport(), state)
+        assert not list(state.rglob("snapshot*"))
+
+
+def test_only_what_changed_needs_a_name(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"changed_only: needs a name"):
+        loaded([{"id": 1}], "identify", RecordingTransport(), tmp_path, changed_only=True)

@@ -35,8 +35,10 @@ def made(
     columns = [Column(name, type_) for name, type_ in zip(relation.columns, relation.types, strict=True)]
     rows = Rows(plan_for(wishes_of(as_, mapping, **said), columns), namespace=SPACE, stamp=STAMP)
     batch = relation.to_arrow_reader(1000).read_next_batch()
-    messages, places, refused = rows.messages(batch, range(first, first + batch.num_rows))
-    return [message.to_dict() for message in messages], places, refused
+    calls, written, places, refused = rows.calls(batch, range(first, first + batch.num_rows))
+    plainly = [orjson.loads(one) for one in written if one]
+    assert [*map(set, plainly)] == [set(call) for call, one in zip(calls, written, strict=True) if one]
+    return calls, places, refused
 
 
 def without_marks(call: dict[str, Any]) -> dict[str, Any]:
@@ -46,12 +48,13 @@ def without_marks(call: dict[str, Any]) -> dict[str, Any]:
 def test_a_row_becomes_a_call() -> None:
     (call,), places, refused = made("identify", "SELECT 'u1' AS user_id, 'ann@example.com' AS email, 3 AS n", first=41)
     content = {"type": "identify", "userId": "u1", "traits": {"email": "ann@example.com", "n": 3}}
-    message_id = str(uuid5(SPACE, f"41:{orjson.dumps(content).decode()}"))
+    said = orjson.dumps({**content, "timestamp": STAMP}).decode()
+    message_id = str(uuid5(SPACE, f"41:{said}"))
     assert list(call.items()) == [*content.items(), ("timestamp", STAMP), ("messageId", message_id)]
     assert (places, refused) == ([41], [])
 
 
-def test_ids_follow_from_row_and_content_and_not_from_the_time_of_the_run() -> None:
+def test_ids_follow_from_row_and_content() -> None:
     one = "SELECT 'u1' AS id, 1 AS n"
     ids = {
         made("identify", sql, first=first)[0][0]["messageId"]
@@ -60,10 +63,18 @@ def test_ids_follow_from_row_and_content_and_not_from_the_time_of_the_run() -> N
     }
     assert len(ids) == 4
     assert all(UUID(message_id).version == 5 for message_id in ids)
-    with_time = made("track", f"SELECT 'u1' AS user_id, 'E' AS event, TIMESTAMPTZ '{STAMP}' AS timestamp")[0][0]
-    stamped = made("track", "SELECT 'u1' AS user_id, 'E' AS event")[0][0]
-    assert with_time["timestamp"] == stamped["timestamp"]
-    assert with_time["messageId"] != stamped["messageId"]
+
+
+def test_what_is_said_again_another_day_is_another_call_unless_it_has_a_time_of_its_own() -> None:
+    sql = "SELECT unnest([NULL, TIMESTAMPTZ '2026-01-01 00:00:00+00']) AS timestamp, 'u1' AS user_id, 'E' AS event"
+    relation = connection().sql(sql)
+    columns = [Column(name, type_) for name, type_ in zip(relation.columns, relation.types, strict=True)]
+    plan, batch = plan_for(wishes_of("track"), columns), relation.to_arrow_reader(10).read_next_batch()
+    one, other = (
+        Rows(plan, namespace=SPACE, stamp=stamp).calls(batch, [0, 1])[0] for stamp in (STAMP, "2026-02-01T12:00:00Z")
+    )
+    assert one[0]["messageId"] != other[0]["messageId"]
+    assert one[1] == other[1]
 
 
 def test_a_column_of_message_ids_wins_where_it_has_one() -> None:
@@ -223,7 +234,7 @@ def test_every_builder_makes_its_own_call(as_: str, sql: str, expected: dict[str
 def test_a_batch_of_nothing_gives_nothing() -> None:
     plan = plan_for(wishes_of("identify"), ["id", "n"])
     batch = pa.RecordBatch.from_pydict({"id": pa.array([], pa.string()), "n": pa.array([], pa.int64())})
-    assert Rows(plan, namespace=SPACE, stamp=STAMP).messages(batch, []) == ([], [], [])
+    assert Rows(plan, namespace=SPACE, stamp=STAMP).calls(batch, []) == ([], [], [], [])
 
 
 def test_all_rows_may_be_refused() -> None:
@@ -235,10 +246,10 @@ def test_what_the_encoder_refuses_comes_through_with_an_id() -> None:
     columns = [Column("id", duckdb.type("VARCHAR")), Column("traits", duckdb.type("JSON"))]
     batch = pa.RecordBatch.from_pydict({"id": ["u1", "u2"], "traits": [f'{{"n": {10**30}}}', '{"half": "\\ud800"}']})
     rows = Rows(plan_for(wishes_of("identify"), columns), namespace=SPACE, stamp=STAMP)
-    messages, _, refused = rows.messages(batch, [0, 1])
+    calls, written, _, refused = rows.calls(batch, [0, 1])
     assert not refused
-    assert len({message.message_id for message in messages}) == 2
-    chunk = Encoder(Limits(), lambda: "unused").many(messages)
+    assert len({call["messageId"] for call in calls}) == 2
+    chunk = Encoder(Limits(), lambda: "unused").written(calls, written)
     assert [place for place, _ in chunk.refused] == [1]
     assert b'"n":1000000000000000000000000000000}' in chunk.data[0]
 
@@ -251,8 +262,8 @@ def test_floats_that_json_has_not_are_left_out() -> None:
 def test_rows_that_are_taken_out_of_a_batch_keep_their_indexes() -> None:
     plan = plan_for(wishes_of("identify"), ["id"])
     batch = pa.RecordBatch.from_pydict({"id": ["u1", None, "u3"]})
-    messages, places, refused = Rows(plan, namespace=SPACE, stamp=STAMP).messages(batch, [3, 70, 900])
-    assert [message.call["userId"] for message in messages] == ["u1", "u3"]
+    calls, _, places, refused = Rows(plan, namespace=SPACE, stamp=STAMP).calls(batch, [3, 70, 900])
+    assert [call["userId"] for call in calls] == ["u1", "u3"]
     assert (places, refused) == ([3, 900], [(70, "user_id is empty")])
 
 

@@ -341,7 +341,6 @@ LARGE = {
     ("testing.py", 1_767_225_600.0),  # when a fake clock starts
     ("transport.py", 65_536),  # bytes that are read of an answer
     ("validation.py", 1_000),  # outlines that are remembered
-    ("loading/blocks.py", 2_048),  # rows that the engine works at together
     ("loading/connections.py", 2_048),  # rows that DuckDB works at together
     ("loading/connections.py", 144_000_000),  # bytes of memory
     ("loading/finding.py", 1_000),  # files that are looked at for one of nearly the same name
@@ -354,9 +353,10 @@ LARGE = {
     ("loading/jsonsql.py", 62_135_596_800),  # the first second of the calendar
     ("loading/jsonsql.py", 253_402_300_799),  # the last one
     ("loading/queries.py", 20_480),  # rows of a group in a file
+    ("loading/reading.py", 2_048),  # rows of a batch, at least
+    ("loading/reading.py", 8_192),  # at most
     ("loading/records.py", 2_048),  # records that are looked up together
     ("loading/rejects.py", 2_048),  # rows that are written together
-    ("loading/run.py", 8_192),  # rows of a batch
     ("loading/snapshots.py", 20_000),  # rows of a group in a file
     ("loading/texts.py", 100_000),  # rows that cannot be read before the file is refused
     ("sandbox/bodies.py", 1_024),  # bytes that gzip may add

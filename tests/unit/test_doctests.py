@@ -7,6 +7,7 @@ import pkgutil
 import pytest
 
 import cio_facade
+import cio_facade.loading
 
 # These need extras; their commands and servers are tested by what they do.
 WITH_EXTRAS = ("cli", "demo", "sandbox")
@@ -15,6 +16,7 @@ MODULES = ["cio_facade"] + [
     for module in pkgutil.iter_modules(cio_facade.__path__)
     if module.name not in WITH_EXTRAS
 ]
+MODULES += [f"cio_facade.loading.{module.name}" for module in pkgutil.iter_modules(cio_facade.loading.__path__)]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -35,5 +37,6 @@ def test_there_are_examples_for_what_users_call():
         "objects": ["create", "delete", "relate", "unrelate"],
         "deliveries": ["report", "report_content"],
         "testing": ["RecordingTransport", "FakeClock"],
+        "loading.load": ["load"],
     }.items():
         assert {f"cio_facade.{room}.{name}" for name in names} <= with_examples
