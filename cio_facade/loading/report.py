@@ -112,8 +112,8 @@ class LoadReport:
         What this run took.
     reasons : mapping of str to int
         How many rows were not delivered, by reason.
-    way : {"vectorised", "messages"}
-        Whether the engine made the JSON, or each row became a message.
+    way : {"vectorised", "messages"} or None
+        Whether the engine made the JSON, or each row became a message; None where no row was looked at.
     rejected_path, audit_path : Path or None
         Where the rejected rows are, and the log of who was deleted or suppressed.
     notes : tuple of str
@@ -135,7 +135,7 @@ class LoadReport:
     retries: int = 0
     seconds: float = 0.0
     reasons: Mapping[str, int] = attrs.field(factory=dict[str, int], repr=False)
-    way: Literal["vectorised", "messages"] = "messages"
+    way: Literal["vectorised", "messages"] | None = None
     rejected_path: Path | None = None
     audit_path: Path | None = None
     notes: tuple[str, ...] = ()

@@ -68,7 +68,7 @@ class Run:
     changes: Changes | None = None
     audit: Audit | None = None
     on_progress: Callable[[Progress], object] | None = None
-    way: Literal["vectorised", "messages"] = attrs.field(default="messages", init=False)
+    way: Literal["vectorised", "messages"] | None = attrs.field(default=None, init=False)
     _sending: Sending = attrs.field(init=False)
     _watch: ChangesWatch | None = attrs.field(init=False)
 
@@ -142,6 +142,7 @@ class Run:
                 unchanged=None if self.changes is None else self.changes.unchanged,
                 marks=None if self._watch is None else self._watch.marks,
             )
+        self.way = "messages"
         return pieces.messages(
             batches(table, f"SELECT * FROM {table.relation} AS source"),  # noqa: S608
             rows,
