@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml
 	@touch $@
 
 debian:  ## programs that some tests need, from Debian's packages, where they may be installed
-	@scripts/debian.sh redis-server strace
+	@scripts/debian.sh redis-server strace zsh fish
 
 demo: setup generate  ## the main job: a sample of people and orders into the embedded sandbox
 	$(BIN)/cio-facade demo
