@@ -27,8 +27,8 @@ demo: setup generate  ## the main job: a sample of people and orders into the em
 test: setup debian lint types check-generated  ## everything that CI runs
 	$(BIN)/python -m pytest -n 2
 
-test-faults: setup debian  ## the fault tests in their long form: 200 000 messages, hundreds of kills, an outage of 30 s
-	CIO_FAULTS=long $(BIN)/python -m pytest tests/faults -o faulthandler_timeout=1800 $(ARGS)
+test-faults: setup debian  ## the fault tests in their long form: 200 000 messages, hundreds of kills, 5 million rows
+	CIO_FAULTS=long $(BIN)/python -m pytest tests/faults tests/loading -o faulthandler_timeout=1800 $(ARGS)
 
 generate: setup  ## the typed client in generated/ from cio_pipelines_api.json
 	$(BIN)/python scripts/generate.py
