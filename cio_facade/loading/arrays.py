@@ -96,7 +96,8 @@ def tidy(name: str, array: pa.Array[Any]) -> pa.Array[Any]:
     name : str
         The column's.
     array : Array
-        Categories become their values, times with a zone UTC; nanoseconds are cut to microseconds.
+        Categories become their values, times with a zone UTC; nanoseconds are cut to microseconds. Inside of objects
+        and lists, too.
 
     Raises
     ------
@@ -106,16 +107,39 @@ def tidy(name: str, array: pa.Array[Any]) -> pa.Array[Any]:
     if pa.types.is_dictionary(array.type):
         array = tidy(name, array.dictionary).take(array.indices)
     kind = array.type
-    if pa.types.is_duration(kind) or (isinstance(kind, pa.BaseExtensionType) and "pandas" in kind.extension_name):
+    is_span = isinstance(kind, pa.BaseExtensionType) and "pandas" in kind.extension_name
+    if pa.types.is_duration(kind) or pa.types.is_interval(kind) or is_span:
         problem = "lengths of time and spans have no form in JSON; make them numbers or texts"
         raise ValidationError(field=f"column {name}", problem=problem)
-    if pa.types.is_timestamp(kind) and kind not in {_UTC, _NAIVE}:
-        return array.cast(_UTC if kind.tz is not None else _NAIVE, safe=False)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return array.cast(pa.string())
     if pa.types.is_struct(kind) and not kind.num_fields:
         return pa.nulls(len(array))  # Parquet cannot hold it, and there is nothing in it
-    return array
+    common = _common(kind)
+    try:
+        return array if common == kind else array.cast(common, safe=False)
+    except pa.ArrowNotImplementedError:
+        problem = f"what it holds cannot be written down ({kind}); make it texts"
+        raise ValidationError(field=f"column {name}", problem=problem) from None
+
+
+def _common(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911  one line a kind
+    """Give the type that readers of Parquet agree on, of what is inside of it too."""
+    if pa.types.is_timestamp(kind):
+        return _NAIVE if kind.tz is None else _UTC
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_dictionary(kind):
+        return _common(kind.value_type)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inside = _common(kind.value_type)
+        return kind if inside == kind.value_type else pa.list_(inside)
+    if pa.types.is_struct(kind):
+        fields = [kind.field(place) for place in range(kind.num_fields)]
+        inner = [_common(field.type) for field in fields]
+        if any(one != field.type for one, field in zip(inner, fields, strict=True)):
+            return pa.struct([(field.name, one) for one, field in zip(inner, fields, strict=True)])
+    return kind
 
 
 def united(one: pa.DataType, other: pa.DataType) -> pa.DataType:

@@ -55,6 +55,7 @@ def blocks(
     settled: Settled,
     unchanged: Unchanged | None = None,
     marks: Marks | None = None,
+    first: int = 0,
 ) -> Iterator[Piece]:
     """Cut bodies from the calls of a query.
 
@@ -75,13 +76,15 @@ def blocks(
     unchanged, marks : callable, optional
         Given keys and contents, which rows are what was sent last; and keys and contents of calls that the engine did
         not make. With both, the query must give marks too.
+    first : int
+        The index of the first row that the query gives.
     """
     if (unchanged is None) != (marks is None):
         raise TypeError("unchanged and marks go together")
     group: list[_Calls] = []
     refused: list[tuple[int, str]] = []
     number = size = 0
-    for batch in batches(table, sql):
+    for batch in batches(table, sql, first):
         fit, raw = _parted(batch, settled)
         if raw.num_rows:
             made, unfit = _by_rows(raw, rows, encoder, marks)

@@ -89,7 +89,7 @@ def _thrifty(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection
     return connection
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """Say in one line what DuckDB found wrong, without any value and with the way out.
 
     Parameters
@@ -109,6 +109,8 @@ def told(error: Exception) -> str:
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"needs more than {AMPLE} of memory; begin the SQL with SET memory_limit = '4GB';"
+    if "No space left on device" in text:
+        return "the disk is full"
     if name := _missing_extension(text):
         return (
             f"needs DuckDB's extension {name}, which is not here and could not be fetched; install it where there is "

@@ -197,8 +197,9 @@ class LoadJournal:
 
     @property
     def unfinished(self) -> bool:
-        """Whether there is a load that was interrupted: what it loads is to be kept."""
-        return self._load is not None and self._load.finished is None
+        """Whether a load was interrupted when some rows were settled: what it loads is to be kept."""
+        load = self._load
+        return load is not None and load.finished is None and (any(load.totals) or any(self.totals()))
 
     def begin(self, fingerprint: str, rows: int, description: Mapping[str, Any], *, again: bool = False) -> Begun:
         """Begin a load, or go on with it.
@@ -294,13 +295,14 @@ class LoadJournal:
         """
         with self._syncing:
             with self._noting:
-                marks, blocks = self._marks, self._marks.changed
-                if not blocks:
-                    return
-                bitmaps = [(block, *marks.bitmaps(block)) for block in blocks]
-                totals, refusals = self._totals(), self._refusals
-                marks.changed, self._refusals = set(), _Refusals()
+                marks, blocks, refusals = self._marks, self._marks.changed, self._refusals
+            if not blocks:
+                return
             try:
+                with self._noting:
+                    bitmaps = [(block, *marks.bitmaps(block)) for block in blocks]
+                    totals = self._totals()
+                    marks.changed, self._refusals = set(), _Refusals()
                 with self._store.transaction() as database:
                     database.executemany(_PUT_BLOCK, bitmaps)
                     database.execute("UPDATE load SET delivered = ?, rejected = ?, unchanged = ?", totals)
@@ -308,8 +310,9 @@ class LoadJournal:
             except BaseException:
                 with self._noting:
                     marks.changed |= blocks
-                    refusals.follow(self._refusals)
-                    self._refusals = refusals
+                    if self._refusals is not refusals:
+                        refusals.follow(self._refusals)
+                        self._refusals = refusals
                 raise
             with self._noting:
                 for block in blocks - marks.changed:
@@ -362,9 +365,11 @@ class LoadJournal:
 
     def close(self) -> None:
         """Commit what was noted, as far as that can be done, and let other processes have the file."""
-        with suppress(CustomerIOError):  # what is not committed is sent again; who wants to know calls `sync` before
-            self.sync()
-        self._store.close()
+        try:
+            with suppress(CustomerIOError):  # what is not committed is sent again; to know, `sync` before
+                self.sync()
+        finally:
+            self._store.close()
 
     def _totals(self) -> Totals:
         return Totals(*(self._marks.counts[outcome] for outcome in OUTCOMES))

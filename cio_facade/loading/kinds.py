@@ -197,6 +197,11 @@ class Kind:
         return self.name not in _VERBS
 
     @property
+    def is_state(self) -> bool:
+        """Whether it says what somebody or something is, not what happens: then to say the same again says nothing."""
+        return not self.strict and self.rest in ("traits", "attributes")
+
+    @property
     def plain(self) -> bool:
         """Whether the builder puts values in their places whatever they are: then one call serves as a form for all."""
         return self.build.__module__ == messages.__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack, closing, suppress
+from inspect import iscoroutinefunction
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Confirmation", "load"]
 
+_INTERRUPTED: Final = "Query interrupted"  # how DuckDB says that Ctrl-C met it
 _FIRST: Final = 10  # rejected rows that a dry run shows
 _PACKED: Final = (".gz", ".zst")
 _SUCH: Final = re.compile(r"(?P<stem>.+)\.rejected(-(?P<number>\d+))?")
@@ -168,6 +170,8 @@ def load(  # noqa: PLR0913  as of readers of tables elsewhere: each is a thing t
     if changed_only and name_of(source, name) is None:
         raise ValidationError(field="changed_only", problem="needs a name, by which the load is known again")
     parts, trial = None if client is None else parts_of(client), None
+    if parts is not None and iscoroutinefunction(parts[1]):
+        raise ValidationError(field="client", problem=f"is an {type(client).__name__}; a CustomerIO is needed")
     if dry_run:
         trial = Trial(None if parts is None else parts[0])
         parts = trial.core, trial.post
@@ -187,8 +191,13 @@ def load(  # noqa: PLR0913  as of readers of tables elsewhere: each is a thing t
         on_progress=on_progress,
         confirm=confirm,
     )
-    with ExitStack() as stack:
-        return whole.load(stack)
+    try:
+        with ExitStack() as stack:
+            return whole.load(stack)
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED:
+            raise
+        raise carrying(KeyboardInterrupt(), getattr(error, "report", None)) from None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -217,6 +226,9 @@ class _Whole:
             left.unlink()
         table = stack.enter_context(self.job.open(folder, as_it_was=journal.unfinished and not self.again))
         plan = self.job.plan(table.columns)
+        if self.changed_only and not plan.kind.is_state:
+            problem = f"leaves out what was said before, and to say {plan.kind.name!r} again is to say something new"
+            raise ValidationError(field="changed_only", problem=problem)
         about = (table.fingerprint, table.rows, plan.describe())
         if plan.is_gdpr and self.trial is None and journal.find(*about, again=self.again) in {"new", "resumed"}:
             self._ask(plan.kind.name, table.rows)

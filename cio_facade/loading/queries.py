@@ -84,9 +84,9 @@ def copied(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, *, 
     changes = ", ".join([*wide, *replaced])
     chosen = f"* REPLACE ({changes})" if changes else "*"
     target = str(path).replace("'", "''")
-    connection.execute(
-        f"COPY (SELECT {chosen} FROM {relation}) TO '{target}' (FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_GROUP})"  # noqa: S608
-    )
+    # A file of its own beside it would be for all to read, and left there by a kill.
+    form = f"FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_GROUP}, USE_TMP_FILE false"
+    connection.execute(f"COPY (SELECT {chosen} FROM {relation}) TO '{target}' ({form})")  # noqa: S608
 
 
 def _checked(statements: list[duckdb.Statement]) -> list[duckdb.Statement]:

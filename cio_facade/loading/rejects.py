@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from cio_facade.loading.tables import Broken, Table
+    from cio_facade.loading.tables import Broken, Column, Table
 
 __all__ = ["ADDED", "write_rejected"]
 
@@ -26,6 +26,8 @@ ADDED: Final = ("cio_row", "cio_reason", "cio_line")
 """The columns that are added; a file that has them loads as if it had not."""
 
 _BATCH: Final = 2_048
+# What it says of itself may quote what it stumbled over.
+_OF_THE_ENGINE: Final[tuple[type[Exception], ...]] = (duckdb.Error, pa.ArrowException, OSError)
 _DELIMITERS: Final = ",;\t|"
 _OPTIONS: Final = {
     "csv": "FORMAT csv, HEADER true",
@@ -78,17 +80,20 @@ def write_rejected(table: Table, rejected: Iterable[tuple[int, str]], path: Path
     first = next(rows, None)
     if first is None and not table.broken:
         return 0
-    writing = _Writing(table, written_as(path) or table.format)
+    writing: _Writing | None = None
     try:
+        writing = _Writing(table, written_as(path) or table.format)
         with whole(path) as part, connect(part.parent, memory=memory_of(table.connection)) as connection:
             batches = writing.batches(rows if first is None else chain((first,), rows))
             connection.register("rejected", pa.RecordBatchReader.from_batches(writing.schema, batches))
             target = str(part).replace("'", "''")
-            connection.execute(f"COPY ({writing.select}) TO '{target}' ({_OPTIONS[writing.format]})")
-    except duckdb.Error as error:
-        if writing.error is not None:
-            raise writing.error from None
-        raise ValidationError(field=str(path), problem=told(error)) from None
+            form = f"{_OPTIONS[writing.format]}, USE_TMP_FILE false"  # which would be for all to read
+            connection.execute(f"COPY ({writing.select}) TO '{target}' ({form})")
+    except _OF_THE_ENGINE as error:
+        cause = error if writing is None or writing.error is None else writing.error
+        if isinstance(cause, _OF_THE_ENGINE):
+            raise ValidationError(field=str(path), problem=told(cause)) from None
+        raise cause from None
     return writing.rows
 
 
@@ -111,7 +116,7 @@ class _Writing:
         self._own = [column for column in table.columns if column.name.lower() not in ADDED]
         # In a row that cannot be read a cell may be what its column does not hold: then all are texts.
         as_text = format_ == "csv" or (table.format == "csv" and bool(table.broken))
-        cells = (f"CAST({one.sql} AS VARCHAR) AS {one.sql}" if as_text else one.sql for one in self._own)
+        cells = (f"CAST({one.sql} AS VARCHAR) AS {one.sql}" if as_text else self._cell(one) for one in self._own)
         # In Arrow these are texts.
         again = [] if as_text else [one for one in self._own if str(one.type) in {"JSON", "UUID"}]
         casts = ", ".join(f"CAST({one.sql} AS {one.type}) AS {one.sql}" for one in again)
@@ -126,6 +131,12 @@ class _Writing:
         ]
         has_lines = any(self._cells_of(one)[1] is not None for one in table.broken)
         self.schema = pa.schema([*fields, *(added if has_lines else added[:2])])
+
+    def _cell(self, column: Column) -> str:
+        """Give a cell as it is written; JSON has no NaN and no infinities."""
+        if self.format == "jsonl" and str(column.type) in {"DOUBLE", "FLOAT"}:
+            return f"CASE WHEN isfinite({column.sql}) THEN {column.sql} END AS {column.sql}"
+        return column.sql
 
     def batches(self, rejected: Iterator[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
         """Give the rows of the file, in order."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import orjson
 
 from cio_facade.errors import ValidationError
-from cio_facade.loading.cells import cells
+from cio_facade.loading.cells import cells, is_full
 from cio_facade.loading.kinds import gdpr_events
 from cio_facade.loading.plans import Cell, Laid
 from cio_facade.messages import merged
 from cio_facade.values import plain, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
     from uuid import UUID
 
     import pyarrow as pa
@@ -28,11 +28,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Rows", "derived_id", "role_of"]
 
-_Columns: TypeAlias = "Mapping[str, Sequence[Any]]"
 _Filler: TypeAlias = "Callable[[_Columns, int], Iterable[Any]]"
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-_VARIANT: Final = "89ab" * 4  # of a UUID: the first two bits of a digit are fixed
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # of a UUID: two bits of a digit are fixed
+
+
+class _Columns(dict[str, list[Any]]):
+    """Cells by column, and which columns have empty ones."""
+
+    empty: frozenset[str] = frozenset()
+
+    def note_empty(self, surely_full: Set[str]) -> None:
+        """Look for empty cells; not where there is none, since to look takes as long as to read."""
+        self.empty = frozenset(name for name, cells in self.items() if name not in surely_full and None in cells)
 
 
 class Rows:
@@ -98,6 +107,9 @@ class Rows:
             The index of each row that is not fit, and why.
         """
         columns, unfit = self._columns(batch)
+        full = {
+            name for name, role in self._roles.items() if is_full(batch.column(name), role, self._plan.types.get(name))
+        }
         self._find_empty(columns, unfit)
         self._find_removals(columns, unfit)
         places = list(indexes)
@@ -105,13 +117,14 @@ class Rows:
         if unfit:
             fit = [place not in unfit for place in range(len(places))]
             places = list(compress(places, fit))
-            columns = {name: list(compress(column, fit)) for name, column in columns.items()}
+            columns = _Columns((name, list(compress(column, fit))) for name, column in columns.items())
+        columns.note_empty(full)
         calls = list(self._calls(columns, len(places)))
-        return calls, list(map(self._completed, places, calls)), places, refused
+        return calls, self._completed(places, calls), places, refused
 
-    def _columns(self, batch: pa.RecordBatch) -> tuple[dict[str, list[Any]], dict[int, str]]:
+    def _columns(self, batch: pa.RecordBatch) -> tuple[_Columns, dict[int, str]]:
         """Read the cells, and find those that cannot be sent."""
-        columns: dict[str, list[Any]] = {}
+        columns = _Columns()
         unfit: dict[int, str] = {}
         for name, role in self._roles.items():
             columns[name], problems = cells(batch.column(name), role, self._plan.types.get(name))
@@ -144,19 +157,23 @@ class Rows:
         build, positional = self._plan.kind.build, self._positional
         return (dict(build(**{**positional, **arguments}).call) for arguments in filled)
 
-    def _completed(self, index: int, call: dict[str, Any]) -> bytes:
-        """Add the time and the id that a call has not, and write it.
+    def _completed(self, places: Sequence[int], calls: Sequence[dict[str, Any]]) -> list[bytes]:
+        """Add the times and ids that calls have not, and write them.
 
         The time is a part of what the id is derived from: what is said again another day is another call.
         """
-        own = call.pop("messageId", None) if self._own_ids else None
-        if "timestamp" not in call:
-            call["timestamp"] = self._stamp
-        content = _content(call)
-        call["messageId"] = message_id = own or derived_id(self._namespace, index, content)
-        if own is not None or not content:
-            return b""  # it takes more to write an id that may be anything
-        return b'%b,"messageId":"%b"}' % (content[:-1], message_id.encode())
+        own_ids, stamp, namespace = self._own_ids, self._stamp, self._namespace
+        written: list[bytes] = []
+        for place, call in zip(places, calls, strict=True):
+            own = call.pop("messageId", None) if own_ids else None
+            if "timestamp" not in call:
+                call["timestamp"] = stamp
+            content = _content(call)
+            call["messageId"] = message_id = own or derived_id(namespace, place, content)
+            # What may be anything takes more to be written than this.
+            simple = content and own is None
+            written.append(b'%b,"messageId":"%b"}' % (content[:-1], message_id.encode()) if simple else b"")
+        return written
 
 
 def derived_id(namespace: bytes, index: int, content: bytes) -> str:
@@ -169,7 +186,7 @@ def derived_id(namespace: bytes, index: int, content: bytes) -> str:
     True
     """
     digits = sha1(b"%b%d:%b" % (namespace, index, content), usedforsecurity=False).hexdigest()
-    variant = _VARIANT[int(digits[16], 16)]
+    variant = _VARIANT[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
@@ -211,7 +228,8 @@ def _filler(form: Any, *, keep_nulls: bool, inner_nulls: bool) -> _Filler:
         return lambda _, number: repeat(form, number)
     inside = cast("dict[str, Any]", form)
     fillers = {name: _filler(inner, keep_nulls=inner_nulls, inner_nulls=inner_nulls) for name, inner in inside.items()}
-    return partial(_object, tuple(fillers), tuple(fillers.values()), keep_nulls)
+    own = frozenset(inner.column for inner in inside.values() if isinstance(inner, Cell) and not keep_nulls)
+    return partial(_object, tuple(fillers), tuple(fillers.values()), own)
 
 
 def _cells_of(column: str, columns: _Columns, _: int) -> Sequence[Any]:
@@ -223,15 +241,12 @@ def _laid(column: str, parts: _Filler, columns: _Columns, number: int) -> Iterab
 
 
 def _object(
-    names: tuple[str, ...], fillers: tuple[_Filler, ...], keep_nulls: bool, columns: _Columns, number: int
+    names: tuple[str, ...], fillers: tuple[_Filler, ...], may_lack: frozenset[str], columns: _Columns, number: int
 ) -> list[dict[str, Any]]:
     """Make the objects of many rows; of those that have an empty cell, without it."""
     if not names:
         return [{} for _ in range(number)]
-    filled = [filler(columns, number) for filler in fillers]
-    if keep_nulls or not any(isinstance(column, list) and None in column for column in filled):
-        return [dict(zip(names, row, strict=True)) for row in zip(*filled, strict=True)]
-    return [
-        {name: value for name, value in zip(names, row, strict=True) if value is not None}
-        for row in zip(*filled, strict=True)
-    ]
+    rows = zip(*(filler(columns, number) for filler in fillers), strict=True)
+    if may_lack.isdisjoint(columns.empty):
+        return [dict(zip(names, row)) for row in rows]  # noqa: B905  they are as many
+    return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from heapq import merge
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from cio_facade.errors import CustomerIOError
 from cio_facade.loading import blocks, expressions, pieces
 from cio_facade.loading.reading import batches
 from cio_facade.loading.rejects import write_rejected
@@ -120,14 +122,14 @@ class Run:
     def _pieces(self) -> Iterator[Piece]:
         """Read the rows that are not settled, ready to be delivered."""
         table, plan, core, stamp = self.table, self.plan, self.core, self.begun.stamp
-        rows = Rows(plan, namespace=self.namespace, stamp=stamp)
+        rows, first = Rows(plan, namespace=self.namespace, stamp=stamp), self.journal.first_open()
         sql = expressions.query(
             plan,
             table,
             limits=core.limits,
             namespace=self.namespace,
             stamp=stamp,
-            start=self.journal.first_open(),
+            start=first,
             changes=self.changes is not None,
         )
         if sql is not None:
@@ -141,6 +143,7 @@ class Run:
                 settled=self.journal.settled,
                 unchanged=None if self.changes is None else self.changes.unchanged,
                 marks=None if self._watch is None else self._watch.marks,
+                first=first,
             )
         self.way = "messages"
         return pieces.messages(
@@ -157,7 +160,9 @@ class Run:
         delivery, earlier = sending.delivery.report(), self.begun.totals
         rows = self.table.rows + len(broken)
         rejected = totals.rejected + len(broken)
-        reasons = Counter(self.journal.reasons()) + sending.reasons + Counter(one.reason for one in broken)
+        reasons = sending.reasons + Counter(one.reason for one in broken)
+        with suppress(CustomerIOError):  # on a full disk there is an account all the same
+            reasons += Counter(self.journal.reasons())
         return LoadReport(
             state="resumed" if self.begun.state == "resumed" else "loaded",
             source=self.table.label,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -102,7 +104,7 @@ class Sending:
             raise
         finally:
             crew.dismiss()
-            self._write()
+            _apart(self._write)
         self._tell(now=True)
         if (error := crew.raised or delivery.failure()) is not None:
             raise error
@@ -113,14 +115,9 @@ class Sending:
         return self._clock.monotonic() - self._begun
 
     def _feed(self, piece: Piece) -> None:
-        journal, delivery = self._journal, self.delivery
-        for index, reason in piece.refused:
-            journal.note((index,), "rejected", reason)
-        journal.note(piece.unchanged, "unchanged")
-        self._settled_here += len(piece.refused) + len(piece.unchanged)
-        if self._settled_here >= _WORTH_WRITING:  # no answer has them written, where nothing is sent
-            self._settled_here = 0
-            journal.sync()
+        delivery = self.delivery
+        if piece.refused or len(piece.unchanged):
+            _apart(partial(self._settle, piece))
         with self._crew.lock:
             if piece.chunk is not None and piece.chunk.data:
                 self._waiting += sum(map(len, piece.chunk.data))
@@ -129,6 +126,17 @@ class Sending:
                 self._waiting += len(parcel.body())
                 delivery.put(parcel)
             self._crew.look()
+
+    def _settle(self, piece: Piece) -> None:
+        """Note what needs no server."""
+        journal = self._journal
+        for index, reason in piece.refused:
+            journal.note((index,), "rejected", reason)
+        journal.note(piece.unchanged, "unchanged")
+        self._settled_here += len(piece.refused) + len(piece.unchanged)
+        if self._settled_here >= _WORTH_WRITING:  # no answer has them written, where nothing is sent
+            self._settled_here = 0
+            journal.sync()
 
     @property
     def _full(self) -> bool:
@@ -200,3 +208,9 @@ class Sending:
                 left=(self._rows - self._broken - settled) / rate if rate else None,
             )
         )
+
+
+def _apart(task: Callable[[], object]) -> None:
+    """Do something in a thread of its own: Ctrl-C, which only this one gets, would leave it half done."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(task).result()

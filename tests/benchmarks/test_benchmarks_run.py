@@ -85,9 +85,9 @@ def test_all_contenders_deliver_all_events(tmp_path):
 def test_all_rows_are_loaded(tmp_path):
     text, content = benchmarks(tmp_path, "loading")
 
-    assert len(content["figures"]) == 4
+    assert len(content["figures"]) == 5
     assert {figure["values"]["lost"] for figure in content["figures"]} == {0}
-    assert [target["wanted"] for target in content["targets"]] == [1, 20, 0.5, 0]
+    assert [target["wanted"] for target in content["targets"]] == [1, 20, 0.5, 0.5, 0]
     assert "rows/s" in text
 
 

@@ -314,6 +314,21 @@ def test_typed_structs_and_lists_stay_what_they_are():
     assert rows[0] == {"tags": ["a"], "home": {"city": "Bonn"}, "plan": "x"}
 
 
+def test_texts_and_times_inside_of_structs_are_written_down_whatever_form_they_have():
+    when = datetime(2026, 1, 2, 3, 4, 5)
+    home = {"city": "Bonn, by the river", "seen": [{"by": "Ann", "at": when}]}
+    frame = pl.DataFrame({"home": [home] * 5_000})
+    types, rows = loaded(frame)
+    assert types == {"home": 'STRUCT(city VARCHAR, seen STRUCT("by" VARCHAR, "at" TIMESTAMP)[])'}
+    assert [row["home"] for row in rows] == [home] * 5_000
+
+
+def test_spans_of_arrow_are_refused_by_name():
+    spans = pa.table({"a": pa.array([None], pa.month_day_nano_interval())})
+    with pytest.raises(ValidationError, match="column a: lengths of time"):
+        loaded(spans)
+
+
 def test_a_frame_without_rows_has_columns():
     assert loaded(pd.DataFrame({"a": pd.Series([], dtype="int64")})) == ({"a": "BIGINT"}, [])
     assert loaded(pa.table({"a": pa.array([], pa.string())})) == ({"a": "VARCHAR"}, [])

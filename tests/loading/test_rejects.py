@@ -83,6 +83,20 @@ def test_rejected_rows_of_json_are_json_lines(tmp_path):
     assert (third["user_id"], third["cio_row"]) == ("u3", 3)
 
 
+def test_what_json_has_no_number_for_is_null(tmp_path):
+    path = tmp_path / "rejected.jsonl"
+    assert rejected_of(pa.table({"n": [float("nan"), float("-inf"), 1.5]}), path, [(n, "bad") for n in range(3)]) == 3
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [None, None, 1.5]
+
+
+@pytest.mark.parametrize("cell", ['"two\r\nlines"', "x" * 140_000])
+def test_a_row_that_no_csv_reader_splits_is_there_all_the_same(tmp_path, cell):
+    (tmp_path / "people.csv").write_bytes(f"user_id,age,note\r\nu1,old,{cell}\r\nu2,30,x\r\n".encode())
+    path = tmp_path / "rejected.csv"
+    assert rejected_of(tmp_path / "people.csv", path, [], types={"age": "BIGINT"}) == 1
+    assert "not a BIGINT" in path.read_text("utf-8")
+
+
 def test_rejected_rows_of_parquet_keep_their_types(tmp_path):
     table = pa.table({"user_id": ["u1", None], "tags": [["a"], []], "at": pa.array([0, 1], pa.timestamp("us", "UTC"))})
     pq.write_table(table, tmp_path / "people.parquet")
