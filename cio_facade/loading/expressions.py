@@ -13,6 +13,7 @@ import orjson
 from cio_pipelines import constants
 
 from cio_facade.loading.jsonsql import Sql, is_text, json_of, key, literal, not_blank
+from cio_facade.loading.kinds import gdpr_events
 from cio_facade.loading.plans import Cell
 from cio_facade.loading.rows import role_of
 from cio_facade.loading.tables import quoted
@@ -228,6 +229,8 @@ def _rules(form: Mapping[str, Any], plan: Plan, columns: Mapping[str, str], limi
         if isinstance(cell := form.get(field), Cell) and is_text(plan.types[cell.column]) and most is not None:
             rules.append(f"(strlen({columns[cell.column]}::VARCHAR) <= {most}) IS NOT FALSE")
         if field == "event" and isinstance(cell, Cell):
+            name = f"lower({columns[cell.column]}::VARCHAR)"
+            rules += [f"(NOT contains({name}, {literal(one.lower())})) IS NOT FALSE" for one in sorted(gdpr_events())]
             acting = ", ".join(map(literal, sorted(constants.EVENT_REQUIRED)))
             rules.append(f"({columns[cell.column]}::VARCHAR NOT IN ({acting})) IS NOT FALSE")
     email = _email(form) if form["type"] == "identify" else None

@@ -40,7 +40,9 @@ _WHOLE = r"[-+]?[0-9]+"
 _CODE = r"\+.*|-?0[0-9].*|-?[0-9]{16,}|[0-9]+[eE][0-9]+"
 # What programs write where there is no number, date or truth.
 _NOTHING = r"(?i)|null|nan|na|n/a|none|\\N"
-_IDS = re.compile(r"(^|_)(id|ids|uuid|guid|token|phone|mobile|zip|zip_?code|post_?code|postal_?code)$")
+_IDS = re.compile(
+    r"(^|_)(id|ids|uuid|guid|token|phone|mobile|zip|zip_?code|post_?code|postal_?code|sku|ean|gtin|isbn|version|build)$"
+)
 
 
 def keeps_text(name: str) -> bool:

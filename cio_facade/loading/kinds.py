@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
     from cio_facade.messages import Message
 
-__all__ = ["Argument", "Kind", "Member", "Path", "closest", "did_you_mean", "gdpr_events", "kind_of", "kinds", "normal"]
+__all__ = [
+    "Argument",
+    "Kind",
+    "Member",
+    "Path",
+    "closest",
+    "did_you_mean",
+    "gdpr_events",
+    "kind_of",
+    "kinds",
+    "normal",
+    "removes",
+]
 
 Path = tuple[str, ...]
 """Where a value goes: an argument of the builder, and names inside of it."""
@@ -289,6 +301,17 @@ def kinds() -> tuple[str, ...]:
 def gdpr_events() -> frozenset[str]:
     """List the events that remove people."""
     return frozenset((customerio.UserDeleted.event_name, customerio.UserSuppressed.event_name))
+
+
+def removes(event: str) -> bool:
+    """Whether an event of this name removes people; in whatever case, since nobody knows whom the server hears.
+
+    Examples
+    --------
+    >>> removes(" user deleted"), removes("Seen")
+    (True, False)
+    """
+    return event.strip().lower() in {name.lower() for name in gdpr_events()}
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 
 from cio_facade.loading.hints import hints
-from cio_facade.loading.kinds import Kind, gdpr_events, kind_of
+from cio_facade.loading.kinds import Kind, kind_of, removes
 from cio_facade.loading.mapping import Nulls
 from cio_facade.loading.matching import targets_of, who
 
@@ -112,7 +112,7 @@ class Plan:
     @property
     def is_gdpr(self) -> bool:
         """Whether it removes people."""
-        return self.kind.is_gdpr or self.event in gdpr_events()
+        return self.kind.is_gdpr or (self.event is not None and removes(self.event))
 
     @cached_property
     def needed(self) -> tuple[Needed, ...]:

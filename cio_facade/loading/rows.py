@@ -11,7 +11,7 @@ import orjson
 
 from cio_facade.errors import ValidationError
 from cio_facade.loading.cells import cells, is_full
-from cio_facade.loading.kinds import gdpr_events
+from cio_facade.loading.kinds import removes
 from cio_facade.loading.plans import Cell, Laid
 from cio_facade.messages import merged
 from cio_facade.values import plain, to_json
@@ -144,10 +144,10 @@ class Rows:
 
     def _find_removals(self, columns: Mapping[str, list[Any]], unfit: dict[int, str]) -> None:
         """Find rows whose own event would remove somebody: that is asked for first, of a load that says so."""
-        if self._events is None or gdpr_events().isdisjoint(columns[self._events]):
+        if self._events is None or not any(map(removes, {event for event in columns[self._events] if event})):
             return
         for place, event in enumerate(columns[self._events]):
-            if event in gdpr_events():
+            if event and removes(event):
                 unfit.setdefault(place, f"event: {event!r} removes people; load such rows as delete or suppress")
 
     def _calls(self, columns: _Columns, number: int) -> Iterable[dict[str, Any]]:

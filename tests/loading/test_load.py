@@ -358,3 +358,21 @@ def test_what_was_written_down_of_a_source_is_kept_no_longer_than_it_is_needed(m
 def test_only_what_changed_needs_a_name(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"changed_only: needs a name"):
         loaded([{"id": 1}], "identify", RecordingTransport(), tmp_path, changed_only=True)
+
+
+@pytest.mark.parametrize("more", ["", ", 'v' AS anonymous_id"], ids=["vectorised", "over messages"])
+def test_events_that_remove_people_are_rejected_however_they_are_written(more: str, tmp_path: Path) -> None:
+    names = ["Seen", "User Deleted", "user deleted", " USER SUPPRESSED\t", None]
+    rows = [
+        {"user_id": f"u{n}", "event": name, **({"anonymous_id": "v"} if more else {})} for n, name in enumerate(names)
+    ]
+    transport = RecordingTransport()
+    report = loaded(rows, "track", transport, tmp_path, rejected=tmp_path / "no.parquet")
+    assert report.way == ("messages" if more else "vectorised")
+    assert [call["event"] for call in transport.calls] == ["Seen"]
+    assert (report.delivered, report.rejected) == (1, 4)
+
+
+def test_an_event_that_removes_people_is_confirmed_however_it_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="confirm"):
+        loaded([{"user_id": "u1"}], "track", RecordingTransport(), tmp_path, event="user deleted", confirm=lambda _: 0)

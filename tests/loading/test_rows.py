@@ -268,7 +268,7 @@ def test_rows_that_are_taken_out_of_a_batch_keep_their_indexes() -> None:
 
 
 def test_a_row_whose_own_event_removes_people_is_refused() -> None:
-    sql = "SELECT * FROM (VALUES ('u1', 'Seen'), ('u2', 'User Deleted'), ('u3', 'User Suppressed')) t(user_id, event)"
+    sql = "SELECT * FROM (VALUES ('u1', 'Seen'), ('u2', 'User Deleted'), ('u3', ' user suppressed')) t(user_id, event)"
     calls, places, refused = made("track", sql)
     assert [call["event"] for call in calls] == ["Seen"]
     assert places == [0]
