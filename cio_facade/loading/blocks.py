@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from cio_pipelines import constants
 
+from cio_facade.loading.buffers import flags, integers, numbers, texts
 from cio_facade.loading.pieces import Piece
 from cio_facade.loading.reading import batches
 from cio_facade.packing import BATCH_HEAD, BATCH_TAIL, Parcel
@@ -104,7 +105,7 @@ def _parted(batch: pa.RecordBatch, settled: Settled) -> tuple[list[_Calls], pa.R
     """Part the calls that the engine made from the rows of which it made none; without those that are settled."""
     done = settled(int(batch.column("i")[0].as_py()), batch.num_rows) if batch.num_rows else None
     if done is not None:
-        batch = batch.filter(pa.array(~done))
+        batch = batch.filter(flags(~done))
     unmade = batch.slice(0, 0)
     if batch.column("call").null_count:
         unmade = batch.filter(batch.column("call").is_null())
@@ -128,7 +129,7 @@ def _by_rows(
     refused = [*refused, *((places[place], str(error)) for place, error in chunk.refused)]
     index = np.array([index for place, index in enumerate(places) if place not in unfit], np.int64)
     lane = _lanes(batch)[np.searchsorted(indexes, index)]
-    data = pa.array([call + b"," for call in chunk.data], pa.binary())
+    data = texts([call + b"," for call in chunk.data], pa.binary())
     keys, contents = (_NONE, _NONE) if marks is None else marks(chunk.data)
     return _Calls(index, lane, data, np.array(keys, np.int64), np.array(contents, np.int64)), refused
 
@@ -151,7 +152,7 @@ def _piece(
     if same is not None:
         alike = calls.rows[same]
         chosen = chosen[~same[chosen]]
-    parcels = list(_parcels(calls.rows[chosen], calls.lane[chosen], calls.data.take(pa.array(chosen)), limits))
+    parcels = list(_parcels(calls.rows[chosen], calls.lane[chosen], calls.data.take(integers(chosen)), limits))
     return Piece(parcels=parcels, refused=refused, unchanged=np.sort(alike).data)
 
 
@@ -187,16 +188,16 @@ def _stop(start: int, ends: Numbers, borders: Numbers, limits: Limits) -> int:
 
 
 def _numbers(batch: pa.RecordBatch, name: str) -> Numbers:
-    return cast("Numbers", batch.column(name).to_numpy(zero_copy_only=False).astype(np.int64))
+    return numbers(batch.column(name))
 
 
 def _lanes(batch: pa.RecordBatch) -> NDArray[np.int16]:
-    return cast("NDArray[np.int16]", batch.column("lane").to_numpy(zero_copy_only=False))
+    return numbers(batch.column("lane"))
 
 
 def _marks(batch: pa.RecordBatch) -> tuple[Numbers, Numbers]:
     """Read the marks, as `changes.marks_of` gives them: the first byte is the highest one."""
     if "k" not in batch.schema.names:
         return _NONE, _NONE
-    keys, contents = (batch.column(name).to_numpy(zero_copy_only=False).byteswap() for name in ("k", "c"))
+    keys, contents = (numbers(batch.column(name)).byteswap() for name in ("k", "c"))
     return keys.view(np.int64), contents.view(np.int64)

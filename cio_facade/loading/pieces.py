@@ -6,11 +6,13 @@ from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+
+from cio_facade.loading.buffers import flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cio_facade.encoding import Chunk, Encoder
@@ -81,7 +83,7 @@ def messages(
         indexes: Sequence[int] = range(first, first + batch.num_rows)
         first += batch.num_rows
         if done is not None:
-            batch = batch.filter(pa.array(~done))  # noqa: PLW2901  the rest of it is nobody's concern
+            batch = batch.filter(flags(~done))  # noqa: PLW2901  the rest of it is nobody's concern
             indexes = [indexes[place] for place in np.flatnonzero(~done).tolist()]
         for start in range(0, batch.num_rows, _GROUP):
             yield _piece(batch.slice(start, _GROUP), indexes[start : start + _GROUP], rows, encoder, unchanged)

@@ -7,9 +7,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from cio_facade.errors import ValidationError
+from cio_facade.loading.buffers import integers, texts
 from cio_facade.loading.connections import connect, memory_of, told
 from cio_facade.loading.finding import written_as
 from cio_facade.loading.snapshots import whole
@@ -182,9 +184,13 @@ class _Writing:
         yield from both.sort_by("cio_row").to_batches(_BATCH)
 
     def _of_rejected(self, batch: pa.RecordBatch, first: int, chosen: list[tuple[int, str]]) -> pa.RecordBatch:
-        own = batch.take(pa.array([index - first for index, _ in chosen], pa.int64())).columns
-        rows = pa.array([self._table.row_of(index) for index, _ in chosen], pa.int64())
-        added = [rows, pa.array([reason for _, reason in chosen], pa.string()), pa.nulls(len(chosen), pa.string())]
+        own = batch.take(integers(np.array([index - first for index, _ in chosen]))).columns
+        rows = integers(np.array([self._table.row_of(index) for index, _ in chosen]))
+        added = [
+            rows,
+            texts([reason.encode() for _, reason in chosen], pa.string()),
+            pa.nulls(len(chosen), pa.string()),
+        ]
         return pa.RecordBatch.from_arrays([*own, *added][: len(self.schema)], schema=self.schema)
 
     def _of_broken(self, broken: Sequence[Broken]) -> pa.RecordBatch:

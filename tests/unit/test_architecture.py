@@ -77,7 +77,7 @@ HEIGHT = {room: height for height, storey in enumerate(STOREYS) for room in stor
 EDGES = {"sandbox", "demo", "cli", "loading"}
 # The rooms of the loader, which knows the facade, and no other edge.
 LOADING = (
-    "arrays audit cells connections finding kinds marks records report state stores",
+    "arrays audit buffers cells connections finding kinds marks records report state stores",
     "changes frames journal jsonsql mapping snapshots tables trial",
     "fingerprints queries reading rejects texts watching",
     "delimited guesses matching objects urls workbooks",
