@@ -1,4 +1,8 @@
-"""A load takes the same memory, however many rows there are: under 300 MB at five million (`make test-faults`)."""
+"""A load takes the same memory, however many rows there are: under 300 MB at five million (`make test-faults`).
+
+What is counted here is the process's own. The files of Python, DuckDB and Arrow that it maps come on top: 105 MB, or
+150 when they were installed a moment ago, since the kernel then maps them in larger pieces.
+"""
 
 import subprocess
 import sys
@@ -11,7 +15,7 @@ from faults.length import times
 duckdb = pytest.importorskip("duckdb")
 
 _ROWS = times(300_000, 5_000_000)
-_MOST = 300e6  # bytes
+_MOST = 200e6  # bytes
 
 _WIDE = f"""
 SELECT 'u' || n AS user_id, 'g' || n % 1000 AS team, 'ann.' || n || '@example.com' AS email, n,
@@ -42,8 +46,9 @@ _SCRIPT = """
     with CustomerIO("key", transport=Sink()) as cio:
         report = load(source, as_, client=cio, state=state, event="Seen" if as_ == "track" else None,
                       mapping={"team": "group_id"} if as_ == "group" else None)
-    peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-    print(report.way, report.rows, report.delivered, report.rejected, Sink.taken, peak)
+    status = Path("/proc/self/status").read_text()
+    most, mapped = (int(re.search(name + r":\\s+(\\d+) kB", status)[1]) for name in ("VmHWM", "RssFile"))
+    print(report.way, report.rows, report.delivered, report.rejected, Sink.taken, most - mapped)
 """
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 from driving import BOTH, REASONS, SMALL, AsyncDriven, caught, connected, said, stream, tracked, within
@@ -359,12 +360,12 @@ def test_after_something_odd_nothing_more_is_sent() -> None:
             return response
 
     transport = OddOnce()
-    with connected(CustomerIO, transport, limits=SMALL) as cio:
+    with connected(CustomerIO, transport, limits=attrs.evolve(SMALL, in_flight=1)) as cio:  # others may be quicker
         error = within(10, lambda: caught(lambda: cio.send_many(stream(10_000))))
     assert isinstance(error, LookupError)
     assert error.report.accepted < 1000
     assert "not sent: the transport raised LookupError" in error.report.reasons
-    assert len(transport.requests) <= 2 + SMALL.in_flight
+    assert len(transport.requests) == 2
 
 
 @pytest.mark.parametrize("given", [None, 200, "text", object()])
