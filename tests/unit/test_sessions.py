@@ -84,8 +84,10 @@ async def post(carrier: httpx.AsyncBaseTransport, url: str, body: bytes = b"{}",
     timeout = httpx.Timeout(seconds).as_dict()
     request = httpx.Request("POST", url, content=body, extensions={"timeout": timeout})
     response = await carrier.handle_async_request(request)
-    await response.aread()
-    await response.aclose()
+    try:
+        await response.aread()
+    finally:  # as httpx's client does: else the connection is the garbage collector's
+        await response.aclose()
     return response
 
 
