@@ -3,17 +3,19 @@
 import logging
 import sqlite3
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox import answers, bodies
 from cio_facade.sandbox.examine import Examiner
 from cio_facade.sandbox.keys import Keys
+from cio_facade.sandbox.live import Hub
 from cio_facade.sandbox.rate import Window
 from cio_facade.sandbox.records import Outcome, Problem, Refusal, RequestRecord
 from cio_facade.sandbox.rules import Rules
@@ -43,6 +45,8 @@ class Intake:
         The parts that decide and keep.
     window : Window or None
         The rate limit; None for none.
+    hub : Hub
+        Is told of every request that was kept.
     refuse_gzip : int or None
         What compressed bodies are answered; None where they are read.
     """
@@ -54,6 +58,7 @@ class Intake:
         examiner: Examiner,
         storage: Storage,
         window: Window | None,
+        hub: Hub,
         refuse_gzip: int | None = None,
     ) -> None:
         self._rules = rules
@@ -61,6 +66,7 @@ class Intake:
         self._examiner = examiner
         self._storage = storage
         self._window = window
+        self._hub = hub
         self._refuse_gzip = refuse_gzip
 
     async def receive(self, request: Request) -> Response:
@@ -114,19 +120,19 @@ class Intake:
     def _close(self, record: RequestRecord, outcome: Outcome) -> Response:
         record.status = answers.status(outcome.problems, strict=record.strict)
         record.problems = tuple(outcome.problems)
-        kept = outcome.calls if record.status == 200 else []
-        record.accepted = len(kept)
         record.lost = outcome.faulty if record.status == 200 else 0
-        self._storage.record(record, kept)
+        self._storage.record(record, outcome.calls)
+        self._hub.announce()
         allow = {"Allow": "POST"} if record.status == 405 else None
         return JSONResponse(answers.body(record.status, outcome.problems), record.status, allow)
 
 
-def build(intake: Intake, rules: Rules) -> Starlette:
-    """Put an intake behind the paths of the specification."""
+def build(intake: Intake, rules: Rules, beside: Sequence[BaseRoute] = ()) -> Starlette:
+    """Put an intake behind the paths of the specification, and other routes beside it."""
     paths = (*rules.types, rules.batch_path)
+    calls = [Route(rules.prefix + path, intake.receive, methods=["POST"]) for path in paths]
     app = Starlette(
-        routes=[Route(rules.prefix + path, intake.receive, methods=["POST"]) for path in paths],
+        routes=[*calls, *beside],
         exception_handlers={HTTPException: intake.turn_away, sqlite3.Error: intake.apologise},
     )
     app.router.redirect_slashes = False

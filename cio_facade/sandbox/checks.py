@@ -1,6 +1,6 @@
 """The verdict on one call: the specification's schemas, compiled once, and the lengths that they do not state."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -8,19 +8,17 @@ from typing import Any
 import orjson
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry, Validator
 
-from cio_facade.sandbox.faults import describe
 from cio_facade.sandbox.records import Problem
 from cio_facade.sandbox.rules import Document, Rules
+from cio_facade.sandbox.wording import describe
 
-__all__ = ["Checks", "Json"]
+__all__ = ["Checks", "Json", "said"]
 
 Json = Mapping[str, Any]
 
 _ADDRESS = "urn:sandbox:specification"
 # Problems told of one call: enough to mend it by, and a call of garbage has no end of them.
 _PROBLEMS_A_CALL = 5
-# Events of this family act inside Customer.io: a faulty one cannot do what it says. The others are only passed on.
-_ACTING_FAMILY = "customerio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +57,19 @@ class Checks:
             )
             for path, type_ in rules.types.items()
         }
-        self._events = {
-            spelling: _Event(event["name"], compiled(schema), event["shape"] == "envelope")
-            for schema, event in _acting_events(schemas)
-            for spelling in (event["name"], *event.get("aliases", ()))
+        marks = {name: schemas[name]["x-semantic-event"] for name in set(rules.acting.values())}
+        events = {
+            name: _Event(mark["name"], compiled(name), mark["shape"] == "envelope") for name, mark in marks.items()
         }
+        self._events = {spelling: events[name] for spelling, name in rules.acting.items()}
 
     def call(self, type_: str, call: Json) -> list[Problem]:
-        """List what is wrong with a call of this type; nothing when it is right."""
-        said = _said(call)
-        return _broken(self._calls[type_], said) or self._too_long(type_, said) or self._broken_event(type_, said)
+        """List what is wrong with a call of this type, as `said` gives it; nothing when it is right."""
+        return _broken(self._calls[type_], call) or self._too_long(type_, call) or self._broken_event(type_, call)
 
     def envelope(self, batch: Json) -> list[Problem]:
-        """List what is wrong with a batch apart from its items."""
-        return _broken(self._envelope, _said(batch))
+        """List what is wrong with a batch, as `said` gives it, apart from its items."""
+        return _broken(self._envelope, batch)
 
     def _too_long(self, type_: str, call: Json) -> list[Problem]:
         return [
@@ -90,7 +87,7 @@ class Checks:
         return [replace(problem, field=f"properties.{problem.field}".rstrip(".")) for problem in found]
 
 
-def _said(call: Json) -> Json:
+def said(call: Json) -> Json:
     """Leave out members that are null: they count as absent, since the vendor's own Python library sends them so."""
     if None in call.values():
         return {name: value for name, value in call.items() if value is not None}
@@ -101,13 +98,6 @@ def _broken(validator: Validator, instance: Json) -> list[Problem]:
     if validator.is_valid(instance):
         return []
     return [describe(error) for error in islice(validator.iter_errors(instance), _PROBLEMS_A_CALL)]
-
-
-def _acting_events(schemas: Mapping[str, Document]) -> Iterator[tuple[str, Document]]:
-    for name, schema in schemas.items():
-        event = schema.get("x-semantic-event")
-        if event and event["family"] == _ACTING_FAMILY:
-            yield name, event
 
 
 def _without_items(document: Document, rules: Rules) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""From the body of a request to the calls in it that are fit to keep, and the problems of the others. Knows no I/O."""
+"""From the body of a request to the calls in it and what is wrong with them. Knows no I/O."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import orjson
 
-from cio_facade.sandbox.checks import Checks, Json
-from cio_facade.sandbox.faults import listed
-from cio_facade.sandbox.records import COLUMNS, Call, Outcome, Problem, Refusal
+from cio_facade.sandbox.checks import Checks, Json, said
+from cio_facade.sandbox.records import Call, Outcome, Problem, Refusal
 from cio_facade.sandbox.rules import Rules
+from cio_facade.sandbox.wording import listed
 
 __all__ = ["Examiner"]
 
@@ -37,12 +38,14 @@ class Examiner:
         Raises
         ------
         Refusal
-            The body is no JSON object, or no faultless call.
+            The body is no JSON object.
         """
         call = _json_object(body)
         if call.get("type") is None:
             call["type"] = type_
-        return Outcome([self._judge(type_, call, _encode(call), size=len(body))])
+        told = said(call)
+        problems = self._checks.call(type_, told)
+        return Outcome([_call(0, type_, _encode(call), len(body), told, problems)], problems)
 
     def batch(self, body: bytes) -> Outcome:
         """Examine a batch, call by call: each has its own verdict.
@@ -57,14 +60,14 @@ class Examiner:
         shared = {name: envelope[name] for name in _SHARED if envelope.get(name)}
         outcome = Outcome()
         for position, item in enumerate(items):
-            try:
-                outcome.calls.append(self._item(item, position, shared))
-            except Refusal as refusal:
-                outcome.problems += [replace(problem, position=position) for problem in refusal.problems]
+            call, problems = self._item(item, position, shared)
+            outcome.calls.append(call)
+            if problems:
+                outcome.problems += [replace(problem, position=position) for problem in problems]
         return outcome
 
     def _items(self, envelope: Json) -> list[Any]:
-        if problems := self._checks.envelope(envelope):
+        if problems := self._checks.envelope(said(envelope)):
             raise Refusal(*problems)
         items: list[Any] = envelope.get("batch") or []
         most = self._rules.batch_calls
@@ -72,32 +75,36 @@ class Examiner:
             raise Refusal(Problem(413, "size", f"must not hold over {most} calls", "batch"))
         return items
 
-    def _item(self, item: Any, position: int, shared: Json) -> Call:
-        if not isinstance(item, dict):
-            raise Refusal(Problem(400, "type", "must be of type object"))
-        own = cast("dict[str, Any]", item)
-        type_ = self._type(own)
-        encoded = _encode(own)
+    def _item(self, item: Any, position: int, shared: Json) -> tuple[Call, Sequence[Problem]]:
+        try:
+            encoded = _encode(item)
+        except Refusal as refusal:
+            return _call(position, None, b"{}", 0, {}, refusal.problems), refusal.problems
         size = len(encoded)
-        if size > self._rules.call_bytes:
-            raise Refusal(Problem(413, "size", f"is over the limit of {self._rules.call_bytes} bytes a call"))
-        if shared:
+        if not isinstance(item, dict):
+            problems = [Problem(400, "type", "must be of type object")]
+            return _call(position, None, encoded, size, {}, problems), problems
+        own = cast("dict[str, Any]", item)
+        if shared and size <= self._rules.call_bytes:
             own = _inherit(own, shared)
             encoded = _encode(own)
-        return self._judge(type_, own, encoded, size, position)
+        told = said(own)
+        type_ = own.get("type")
+        problems = self._problems(type_, told, size)
+        return _call(position, type_ if isinstance(type_, str) else None, encoded, size, told, problems), problems
 
-    def _type(self, item: Json) -> str:
-        type_ = item.get("type")
+    def _problems(self, type_: object, told: Json, size: int) -> list[Problem]:
         if type_ is None:
-            raise Refusal(Problem(400, "required", "is required", "type"))
+            return [Problem(400, "required", "is required", "type")]
         if not isinstance(type_, str) or type_ not in self._rules.batchable:
-            raise Refusal(Problem(400, "enum", f"must be one of {listed(sorted(self._rules.batchable))}", "type"))
-        return type_
+            return [Problem(400, "enum", f"must be one of {listed(sorted(self._rules.batchable))}", "type")]
+        if size > self._rules.call_bytes:
+            return [Problem(413, "size", f"is over the limit of {self._rules.call_bytes} bytes a call")]
+        return self._checks.call(type_, told)
 
-    def _judge(self, type_: str, call: Json, encoded: bytes, size: int, position: int = 0) -> Call:
-        if problems := self._checks.call(type_, call):
-            raise Refusal(*problems)
-        return Call(position, type_, encoded.decode(), size, tuple(map(_text, map(call.get, COLUMNS.values()))))
+
+def _call(position: int, type_: str | None, body: bytes, size: int, told: Json, problems: Sequence[Problem]) -> Call:
+    return Call(position, type_, body.decode(), size, told, str(problems[0]) if problems else None)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -110,7 +117,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _encode(call: Json) -> bytes:
+def _encode(call: Any) -> bytes:
     try:
         return orjson.dumps(call)
     except orjson.JSONEncodeError:  # of what was decoded a moment ago, only the depth can be refused
@@ -125,7 +132,3 @@ def _inherit(call: Json, shared: Json) -> dict[str, Any]:
         if isinstance(own, dict):
             merged[name] = {**common, **own}
     return merged
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

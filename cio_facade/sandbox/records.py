@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["COLUMNS", "Call", "Counts", "Outcome", "Problem", "Refusal", "RequestRecord"]
 
@@ -20,27 +20,36 @@ COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One accepted call.
+    """One call that came, fit to be kept or not.
 
     Attributes
     ----------
     position : int
         Its place in the batch, 0 for a request of its own.
-    type : str
-        Its call type, such as ``track``.
+    type : str or None
+        Its call type, such as ``track``; None where it says none.
     body : str
-        The call; JSON in UTF-8, always with its ``type``.
+        The call; JSON, with its ``type`` where that is known.
     bytes : int
         The size that counts against the limit.
-    fields : tuple of (str or None)
-        The members that `COLUMNS` names, in its order; None for one that is absent or not text.
+    said : mapping
+        The same, parsed; members that are null are left out.
+    problem : str or None
+        Why it is not fit, in words; None when it is.
     """
 
     position: int
-    type: str
+    type: str | None
     body: str
     bytes: int
-    fields: tuple[str | None, ...]
+    said: Mapping[str, Any]
+    problem: str | None = None
+
+    @property
+    def fields(self) -> tuple[str | None, ...]:
+        """The members that `COLUMNS` names, in its order; None for one that is absent or not text."""
+        said = self.said
+        return tuple([value if isinstance(value := said.get(name), str) else None for name in COLUMNS.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Refusal(Exception):  # noqa: N818 - control flow inside the sandbox, no er
 
 @dataclass(slots=True)
 class Outcome:
-    """What the examination of a request came to: the calls that are fit to keep, and the problems of the others."""
+    """What the examination of a request came to: all calls that could be read, and the problems of those unfit."""
 
     calls: list[Call] = field(default_factory=list[Call])
     problems: list[Problem] = field(default_factory=list[Problem])
@@ -120,8 +129,11 @@ class RequestRecord:
         Size of the body, decoded; of a body that was not read to its end, what its header announced.
     status : int
         The answer.
-    accepted, lost : int
-        Calls that were kept; calls that were answered 200 and not kept. A body that cannot be read counts as one.
+    accepted, lost, dropped : int
+        Calls that were kept; calls that were answered 200 and not kept, of which a body that cannot be read counts as
+        one; and repeats that were dropped.
+    fault : str or None
+        The fault that was made on demand, such as ``drop-response``.
     problems : tuple of Problem
         Why calls were lost or the request refused.
     id : int
@@ -138,6 +150,8 @@ class RequestRecord:
     status: int = 0
     accepted: int = 0
     lost: int = 0
+    dropped: int = 0
+    fault: str | None = None
     problems: tuple[Problem, ...] = ()
     id: int = 0
 

@@ -15,6 +15,9 @@ Document = Mapping[str, Any]
 # The fields that x-limits.idBytes bounds.
 IDS: Final = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 
+# Events of this family act inside Customer.io: a faulty one cannot do what it says. The others are only passed on.
+_ACTING_FAMILY: Final = "customerio"
+
 
 def published() -> Document:
     """Read the specification that the generated package carries."""
@@ -38,6 +41,8 @@ class Rules:
         Name of the request body's schema, by path.
     batchable : frozenset of str
         Call types that a batch takes.
+    acting : mapping of str to str
+        Name of the schema of each event that acts inside Customer.io, by every spelling of the event's name.
     strict_header : str
         Name of the header that asks for strict mode.
     key_pattern : str
@@ -57,6 +62,7 @@ class Rules:
     batch_path: str
     schemas: Mapping[str, str]
     batchable: frozenset[str]
+    acting: Mapping[str, str]
     strict_header: str
     key_pattern: str
     call_bytes: int
@@ -83,6 +89,7 @@ class Rules:
             batch_path=next(path for path, schema in members.items() if "batch" in schema["properties"]),
             schemas=schemas,
             batchable=frozenset(types[path] for path in types if members[path].get("x-batchable")),
+            acting=_acting(document["components"]["schemas"]),
             strict_header=_strict_header(document),
             key_pattern=_key_pattern(document),
             call_bytes=limits["callBytes"],
@@ -118,3 +125,13 @@ def _key_pattern(document: Document) -> str:
 def _lengths(limits: Document) -> dict[str, int]:
     bounds: dict[str, int | None] = dict.fromkeys(IDS, limits.get("idBytes")) | {"event": limits.get("eventNameBytes")}
     return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _acting(schemas: Document) -> dict[str, str]:
+    marks = {name: schema["x-semantic-event"] for name, schema in schemas.items() if "x-semantic-event" in schema}
+    return {
+        spelling: name
+        for name, mark in marks.items()
+        if mark["family"] == _ACTING_FAMILY
+        for spelling in (mark["name"], *mark.get("aliases", ()))
+    }

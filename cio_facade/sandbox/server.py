@@ -12,15 +12,18 @@ from os import PathLike
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
+from cio_facade.sandbox import page
 from cio_facade.sandbox.app import Intake, build
 from cio_facade.sandbox.checks import Checks
 from cio_facade.sandbox.examine import Examiner
 from cio_facade.sandbox.keys import Keys
+from cio_facade.sandbox.live import Hub
 from cio_facade.sandbox.rate import Window
 from cio_facade.sandbox.records import Counts, RequestRecord
 from cio_facade.sandbox.rules import Document, Rules, published
 from cio_facade.sandbox.storage import Storage
 from cio_facade.sandbox.threaded import serving
+from cio_facade.sandbox.workspace import Workspace
 
 __all__ = ["Sandbox", "serve"]
 
@@ -48,6 +51,8 @@ class Sandbox:
         OpenAPI document to go by; None takes the one that the generated package carries.
     refuse_gzip : int or None
         A status to answer to compressed bodies, such as 415; None reads them.
+    drop_repeats : bool
+        Whether a call whose message id was accepted before is dropped; it is kept and counted as a repeat otherwise.
 
     Examples
     --------
@@ -66,6 +71,7 @@ class Sandbox:
         rate: bool = True,
         document: Document | None = None,
         refuse_gzip: int | None = None,
+        drop_repeats: bool = False,
     ) -> None:
         self._db = db
         self._refuse_gzip = refuse_gzip
@@ -76,15 +82,19 @@ class Sandbox:
         self._keys = Keys(self._rules.key_pattern, api_keys)
         self._examiner = Examiner(self._rules, Checks(document, self._rules))
         self._window = Window(*self._rules.window) if rate and self._rules.window else None
+        self._workspace = Workspace(self._rules.acting)
+        self._drop_repeats = drop_repeats
         self._running = ExitStack()
         self._open_storage: Storage | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             listener = stack.enter_context(_listen(self._host, self._port))
-            storage = stack.enter_context(closing(Storage(self._db)))
-            intake = Intake(self._rules, self._keys, self._examiner, storage, self._window, self._refuse_gzip)
-            stack.enter_context(serving(build(intake, self._rules), listener))
+            storage = stack.enter_context(closing(Storage(self._db, self._workspace, drop_repeats=self._drop_repeats)))
+            hub = Hub()
+            intake = Intake(self._rules, self._keys, self._examiner, storage, self._window, hub, self._refuse_gzip)
+            beside = page.routes(storage, hub, self._rules)
+            stack.enter_context(serving(build(intake, self._rules, beside), listener, hub.close))
             self._bound_port = listener.getsockname()[1]
             self._open_storage = storage
             self._running = stack.pop_all()

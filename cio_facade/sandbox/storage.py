@@ -2,61 +2,20 @@
 
 import sqlite3
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from cio_facade.sandbox.records import COLUMNS, Call, Counts, Problem, RequestRecord
+from cio_facade.sandbox.tables import APPLICATION, FORM, SCHEMA, TABLES
+from cio_facade.sandbox.workspace import Effect, Workspace
 
 __all__ = ["Storage"]
-
-# Kept in the file, so that the file of another program, or one with tables of another form, is not touched.
-_APPLICATION: Final = int.from_bytes(b"cios")
-_FORM: Final = 1
-
-_SCHEMA: Final = f"""
-BEGIN;
-CREATE TABLE requests (
-    id INTEGER PRIMARY KEY,
-    time TEXT NOT NULL,
-    path TEXT NOT NULL,
-    strict INTEGER NOT NULL,
-    request_id TEXT,
-    retry_count INTEGER,
-    key TEXT,
-    bytes INTEGER NOT NULL,
-    status INTEGER NOT NULL,
-    accepted INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    verdict TEXT NOT NULL,
-    reason TEXT
-);
-CREATE TABLE calls (
-    id INTEGER PRIMARY KEY,
-    request INTEGER NOT NULL REFERENCES requests (id),
-    position INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    {" ".join(f"{column} TEXT," for column in COLUMNS)}
-    bytes INTEGER NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE TABLE problems (
-    id INTEGER PRIMARY KEY,
-    request INTEGER NOT NULL REFERENCES requests (id),
-    position INTEGER,
-    status INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    field TEXT NOT NULL,
-    message TEXT NOT NULL
-);
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_FORM};
-COMMIT;
-"""
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -68,9 +27,32 @@ _RECORDED: Final = tuple(field.name for field in fields(RequestRecord) if field.
 _DERIVED: Final = ("verdict", "reason")
 _PROBLEM: Final = tuple(field.name for field in fields(Problem))
 
-_INSERT_REQUEST: Final = _insert("requests", (*_RECORDED, *_DERIVED))
-_INSERT_CALL: Final = _insert("calls", ("request", "position", "type", "body", "bytes", *COLUMNS))
+_INSERT_REQUEST: Final = _insert("requests", ("id", *_RECORDED, *_DERIVED))
+_INSERT_CALL: Final = _insert(
+    "received",
+    (
+        "request",
+        "position",
+        "time",
+        "type",
+        *COLUMNS,
+        "bytes",
+        "verdict",
+        "reason",
+        "repeat",
+        "person",
+        "effect",
+        "body",
+    ),
+)
 _INSERT_PROBLEM: Final = _insert("problems", ("request", *_PROBLEM))
+_ADD_TALLY: Final = """
+INSERT INTO tallies VALUES (unixepoch(:time), :type, :event, :verdict, :calls, :bytes)
+ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, bytes = bytes + excluded.bytes
+"""
+_IS_REPEAT: Final = "SELECT EXISTS (SELECT 1 FROM received WHERE message_id = ? AND verdict = 'accepted')"
+_MESSAGE_ID: Final = tuple(COLUMNS).index("message_id")
+_EVENT: Final = tuple(COLUMNS).index("event")
 
 _SELECT_REQUESTS: Final = f"SELECT id, {', '.join(_RECORDED)} FROM requests ORDER BY id"  # noqa: S608
 _SELECT_PROBLEMS: Final = f"SELECT request, {', '.join(_PROBLEM)} FROM problems ORDER BY id"  # noqa: S608
@@ -101,6 +83,10 @@ class Storage:
     ----------
     path : path or None
         File to keep things in, made when it is absent and continued when it is there; None keeps them in memory.
+    workspace : Workspace or None
+        Carries out what the calls do; None for one that knows no events that act.
+    drop_repeats : bool
+        Whether a call whose message id was accepted before is dropped.
 
     Raises
     ------
@@ -108,11 +94,26 @@ class Storage:
         The file is a database, but none of this version of the sandbox.
     """
 
-    def __init__(self, path: str | PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str] | None = None,
+        workspace: Workspace | None = None,
+        *,
+        drop_repeats: bool = False,
+    ) -> None:
+        self._workspace = workspace or Workspace({})
+        self._drop_repeats = drop_repeats
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(":memory:" if path is None else path, check_same_thread=False)
+        # Reads of a file do not keep those waiting who write; what is in memory is one connection's.
+        self._reader, self._read_lock = self._connection, self._lock
         try:
             self._prepare()
+            if path is not None:
+                self._read_lock = threading.RLock()
+                self._reader = sqlite3.connect(
+                    f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
+                )
         except BaseException:
             self._connection.close()
             raise
@@ -121,27 +122,68 @@ class Storage:
         run = self._connection.execute
         marks = (run("PRAGMA application_id").fetchone()[0], run("PRAGMA user_version").fetchone()[0])
         is_new = run("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-        if not is_new and marks != (_APPLICATION, _FORM):
+        if not is_new and marks != (APPLICATION, FORM):
             raise ValueError("the file holds a database that is not this sandbox's: name another file")
         # A commit is the file's when it returns, and outlives this process; only a power cut could undo the last ones.
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         if is_new:
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(SCHEMA)
 
-    def record(self, request: RequestRecord, calls: Iterable[Call]) -> None:
-        """Keep a request with its accepted calls and its problems, in one transaction: all of it or nothing."""
-        values = [getattr(request, name) for name in (*_RECORDED, *_DERIVED)]
-        with self._lock, self._connection as connection:
-            number = connection.execute(_INSERT_REQUEST, values).lastrowid
-            connection.executemany(
-                _INSERT_CALL,
-                ((number, call.position, call.type, call.body, call.bytes, *call.fields) for call in calls),
-            )
-            connection.executemany(
+    def record(self, request: RequestRecord, calls: Sequence[Call]) -> None:
+        """Keep a request with its calls, what they do and its problems, in one transaction: all of it or nothing.
+
+        It says in the record how many calls were accepted and dropped. A request of which no call could be read has a
+        row among the calls all the same.
+        """
+        with self._lock, self._connection as db:
+            number = db.execute("SELECT coalesce(max(id), 0) + 1 FROM requests").fetchone()[0]
+            tallies: Counter[tuple[str, str, str]] = Counter()
+            sizes: Counter[tuple[str, str, str]] = Counter()
+            for call in calls:
+                verdict, event = self._keep(db, number, request, call)
+                tally = (call.type or "", event or "", verdict)
+                tallies[tally] += 1
+                sizes[tally] += call.bytes
+            request.accepted = sum(count for (_, _, verdict), count in tallies.items() if verdict == "accepted")
+            request.dropped = sum(count for (_, _, verdict), count in tallies.items() if verdict == "dropped")
+            if not calls and request.problems:
+                self._keep_unread(db, number, request)
+            db.execute(_INSERT_REQUEST, [number, *(getattr(request, name) for name in (*_RECORDED, *_DERIVED))])
+            db.executemany(
                 _INSERT_PROBLEM,
                 ((number, *(getattr(problem, name) for name in _PROBLEM)) for problem in request.problems),
             )
+            db.executemany(_ADD_TALLY, ((request.time, *tally, tallies[tally], sizes[tally]) for tally in tallies))
+
+    def _keep(self, db: sqlite3.Connection, number: int, request: RequestRecord, call: Call) -> tuple[str, str | None]:
+        fields = call.fields
+        verdict, reason, repeat, effect = "accepted", call.problem, 0, Effect(None, None)
+        if request.status != 200:
+            verdict, reason = "refused", reason or "refused with the batch"
+        elif reason:
+            verdict = "lost"
+        else:
+            repeat = db.execute(_IS_REPEAT, (fields[_MESSAGE_ID],)).fetchone()[0]
+            if repeat and self._drop_repeats:
+                verdict, reason = "dropped", "a repeat: a call with this messageId was accepted before"
+            else:
+                effect = self._workspace.apply(db, call, request.time)
+        told = (number, call.position, request.time, call.type, *fields, call.bytes, verdict, reason, repeat)
+        db.execute(_INSERT_CALL, (*told, *effect, call.body))
+        return verdict, fields[_EVENT]
+
+    def _keep_unread(self, db: sqlite3.Connection, number: int, request: RequestRecord) -> None:
+        nothing = (None,) * len(COLUMNS)
+        told = (number, 0, request.time, None, *nothing, request.bytes, request.verdict, request.reason, 0)
+        db.execute(_INSERT_CALL, (*told, None, None, ""))
+
+    def read(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        """Run a query of the sandbox's own over what is kept; rows by column name."""
+        with self._read_lock:
+            cursor = self._reader.cursor()
+            cursor.row_factory = sqlite3.Row
+            return cursor.execute(query, parameters).fetchall()
 
     def calls(self, type_: str | None, user_id: str | None, event: str | None) -> list[dict[str, Any]]:
         """List the accepted calls in the order of their arrival; each condition that is not None narrows the list."""
@@ -170,17 +212,17 @@ class Storage:
             by_type, by_event = dict(self._rows(_BY_TYPE)), dict(self._rows(_BY_EVENT))
         return Counts(requests, accepted, refused, lost, repeats, people, by_type, by_event)
 
-    def _rows(self, query: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(query, parameters or {}).fetchall()
+    def _rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self.read(query, parameters or {})]
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock, self._connection as connection:
-            for table in ("problems", "calls", "requests"):
+            for table in TABLES:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._read_lock:
+            self._reader.close()
             self._connection.close()

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
     has a server of its own. This one is woken.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, closing: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             http="h11",
@@ -44,6 +44,7 @@ class _Server(uvicorn.Server):
             timeout_keep_alive=_KEEP_ALIVE,
         )
         super().__init__(config)
+        self._closing = closing
         self.ready = Future[asyncio.AbstractEventLoop]()
         self._stopping = asyncio.Event()
 
@@ -67,6 +68,7 @@ class _Server(uvicorn.Server):
         await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - closed by their servers
+        self._closing()
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         for server in self.servers:
@@ -85,7 +87,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: ASGIApp, listener: socket.socket) -> Generator[None]:
+def serving(app: ASGIApp, listener: socket.socket, closing: Callable[[], None] = lambda: None) -> Generator[None]:
     """Serve an application on a listening socket, from entry to exit.
 
     Parameters
@@ -94,8 +96,10 @@ def serving(app: ASGIApp, listener: socket.socket) -> Generator[None]:
         The ASGI application.
     listener : socket
         A socket that is bound and listens; closed at the end.
+    closing : callable
+        Called on the event loop when the server stops, to end the answers that would not end by themselves.
     """
-    server = _Server(app)
+    server = _Server(app, closing)
     thread = threading.Thread(target=server.run_on, args=(listener,), name="cio-facade-sandbox", daemon=True)
     thread.start()
     server.ready.result()

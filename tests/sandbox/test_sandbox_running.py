@@ -178,9 +178,9 @@ def test_a_store_that_fails_is_500_and_keeps_nothing(tmp_path: Path, caplog: pyt
     file = tmp_path / "sandbox.db"
     with Sandbox(file) as sandbox, httpx.Client(base_url=sandbox.url, auth=("key", ""), verify=False) as client:
         other = sqlite3.connect(file)
-        other.execute("ALTER TABLE calls RENAME TO hidden")
+        other.execute("ALTER TABLE received RENAME TO hidden")
         answer = client.post("/track", json=CALL)
-        other.execute("ALTER TABLE hidden RENAME TO calls")
+        other.execute("ALTER TABLE hidden RENAME TO received")
         other.close()
         again = client.post("/track", json=CALL)
         counts = sandbox.counts()
