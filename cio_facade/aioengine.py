@@ -84,6 +84,9 @@ class AsyncEngine(Running):
         self._closed = True
         until = self._until(seconds)
         await self.flush(seconds)
+        # As in `engine`: to leave what is under way would be to have it sent twice.
+        self.backlog.halt()
+        await self._crew.wait(lambda: self.backlog.delivery.finished, until)
         self._tending.cancel()
         await self._crew.dismiss()
         await asyncio.to_thread(self.backlog.write, None if until is None else until - self._clock.monotonic())
@@ -97,6 +100,7 @@ class AsyncEngine(Running):
     def left(self) -> Report:
         """Give the account when there is no event loop any more."""
         self.backlog.write()
+        self.backlog.halt()
         return self.backlog.give_up()
 
     async def _hold(self, chunk: Chunk, size: int, until: float | None) -> bool:

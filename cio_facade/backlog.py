@@ -347,9 +347,12 @@ class Backlog:
             pending=now.pending,
         )
 
+    def halt(self) -> None:
+        """Send nothing more: what is under way is all that is still to be waited for."""
+        self.delivery.stop("not sent: the outbox was closed")
+
     def give_up(self) -> Report:
         """End; gives the account. Without a file, what is left becomes dead letters."""
-        self.delivery.stop("not sent: the outbox was closed")
         if self.journal is not None:
             return self.report()
         if self._letters is not None:

@@ -105,6 +105,10 @@ class Engine(Running):
         self._closed = True
         until = self._until(timeout)
         self.flush(timeout)
+        # What others have put and this one sends may be under way; to leave it would be to have it sent twice.
+        with self._crew.lock:
+            self.backlog.halt()
+            self._crew.wait(lambda: self.backlog.delivery.finished, until)
         self.backlog.write(None if until is None else until - self._clock.monotonic())
         with self._crew.lock:
             report = self.backlog.give_up()

@@ -773,6 +773,25 @@ def test_when_the_one_who_delivers_ends_another_takes_over_even_while_it_waits(k
 
 
 @TWINS
+def test_who_delivers_does_not_leave_what_is_under_way_for_another_to_send_again(kind, path):
+    first, second = Held(), RecordingTransport()
+    one = Twin(kind, first, path)
+    other = Twin(kind, second, path)
+    try:
+        one.account  # noqa: B018  begins, and so is the one who delivers
+        other.put(tracked(0))
+        assert first.reached.wait(10), "the message of the other is under way"
+        threading.Timer(0.1, first.go.set).start()
+        assert within(10, lambda: one.close(8)).pending == 0
+        assert within(10, lambda: other.close(8)).pending == 0
+    finally:
+        first.go.set()
+        one.end()
+        other.end()
+    assert (ids(first), ids(second)) == (["m0"], [])
+
+
+@TWINS
 def test_a_file_that_cannot_be_read_for_a_while_ends_nothing(kind, path, monkeypatch, caplog):
     broken, last = threading.Event(), Journal.last
 
