@@ -85,7 +85,10 @@ def cursor_of(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
 def _thrifty(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     # Each connection has its own of these.
     connection.execute(f"SET streaming_buffer_size = '{_BUFFER}'")
-    connection.execute("SET enable_progress_bar = false")  # in a notebook it is on, and on standard output
+    # In a notebook it is on, and on standard output; without ipywidgets it is off there, and setting it is an error.
+    ((shown,),) = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    if shown:
+        connection.execute("SET enable_progress_bar = false")
     return connection
 
 
