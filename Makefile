@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian demo test test-faults generate check-generated import-spec update lint types format bench clean
+.PHONY: help setup debian npm demo test test-faults generate check-generated import-spec update lint types format bench docs links notebooks screenshots vendor release clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,23 +18,28 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-debian:  ## programs that some tests need, from Debian's packages, where they may be installed
-	@scripts/debian.sh redis-server strace zsh fish
+debian:  ## programs and fonts that some tests need, from Debian's packages, where they may be installed
+	@scripts/debian.sh redis-server strace zsh fish chromium fonts-dejavu-core
+
+npm: setup  ## packages from npm that some tests need, into build/npm
+	@$(BIN)/python scripts/npm.py
 
 demo: setup generate  ## the main job: a sample of people and orders into the embedded sandbox
 	$(BIN)/cio-facade demo
 
-test: setup debian lint types check-generated  ## everything that CI runs
+test: setup debian npm lint types check-generated  ## everything that CI runs
 	$(BIN)/python -m pytest -n 2
 
 test-faults: setup debian  ## the fault tests in their long form: 200 000 messages, hundreds of kills, 5 million rows
-	CIO_FAULTS=long $(BIN)/python -m pytest tests/faults tests/loading -o faulthandler_timeout=1800 $(ARGS)
+	CIO_FAULTS=long $(BIN)/python -m pytest tests/faults tests/loading tests/sandbox -o faulthandler_timeout=1800 $(ARGS)
 
-generate: setup  ## the typed client in generated/ from cio_pipelines_api.json
+generate: setup  ## the typed client in generated/ from cio_pipelines_api.json, and the pages of the reference
 	$(BIN)/python scripts/generate.py
+	$(BIN)/python scripts/reference.py
 
-check-generated: setup  ## fails when generated/ is not what the spec gives
+check-generated: setup  ## fails when generated/, or a page of the reference, is not what the spec gives
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python scripts/reference.py --check
 
 import-spec: setup  ## the vendor's files (SPEC="newest.json older.json") into cio_pipelines_api.json; PRUNE=1 drops what they no longer have
 	@test -n "$(SPEC)" || { echo 'name the vendor'"'"'s files, newest first: make $@ SPEC="newest.json older.json"' >&2; exit 2; }
@@ -66,6 +71,24 @@ bench: setup build/peers  ## figures, side by side in one run, into docs/perform
 build/peers: benchmarks/apart.txt
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ --requirement $<
 	@touch $@
+
+notebooks: setup  ## the notebooks from their texts in notebooks/, each run; NAME="01 05" for some, CHECK=1 writes nothing
+	$(BIN)/python scripts/notebooks.py $(if $(CHECK),--check) $(NAME)
+
+docs: setup  ## the documentation as a site, in build/site; what leads nowhere fails
+	$(BIN)/python scripts/docs.py
+
+links: setup  ## the links of the documentation that lead to other hosts
+	@$(BIN)/python scripts/docs.py --external
+
+screenshots: setup debian  ## the pictures of the sandbox's page, into docs/images
+	$(BIN)/python scripts/screenshots.py
+
+vendor: setup  ## what the sandbox's page carries from npm, as pinned in scripts/vendor.py
+	$(BIN)/python scripts/vendor.py
+
+release: setup debian  ## both files of a release into dist/, checked, installed and tested; DIRTY=1 tries a tree with changes
+	$(BIN)/python scripts/release.py $(if $(DIRTY),--dirty)
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,6 +19,7 @@ from benchmarks import (
     loading,
     long,
     profile,
+    sandbox,
     singles,
     sinks,
     splitting,
@@ -40,6 +41,7 @@ _RUNS = {
     "single": singles.singles,
     "concurrent": concurrent_singles.concurrent_singles,
     "compressors": compressors.compressors,
+    "sandbox": sandbox.sandbox,
     "imports": imports.imports,
 }
 

@@ -33,6 +33,8 @@ class Scale:
         Events for each step of the profile.
     singles : int
         Single calls of each kind in a round.
+    kept : int
+        Calls that a sandbox is sent in batches.
     imports : int
         Rounds of imports: short ones, and noisier than the rest.
     """
@@ -48,6 +50,7 @@ class Scale:
     splits: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     steps: int = 300_000
     singles: int = 2_000
+    kept: int = 100_000
     imports: int = 25
 
     @classmethod
@@ -65,5 +68,6 @@ class Scale:
             splits=(10, 1_000),
             steps=1_000,
             singles=20,
+            kept=1_000,
             imports=1,
         )

@@ -145,6 +145,12 @@ class Message:
         event = self.call.get("event")
         return f"<Message {self.type}{f' {event!r}' if isinstance(event, str) else ''}>"
 
+    def _repr_html_(self) -> str:
+        """Show the call in a notebook, with its values: `repr` has none."""
+        from cio_facade import displaying  # noqa: PLC0415  only notebooks ask for it
+
+        return displaying.message(self.call)
+
 
 # For the two builders that streams are made of: a message without the detour through its class, in half the time.
 _blank: Callable[[type[Message]], Message] = object.__new__

@@ -30,6 +30,9 @@ class Receipt:
     status: int
     attempts: int
 
+    def _repr_html_(self) -> str:
+        return _shown(self)
+
 
 @attrs.frozen
 class DeadLetter:
@@ -51,6 +54,9 @@ class DeadLetter:
     index: int
     reason: str
     status: int | None
+
+    def _repr_html_(self) -> str:
+        return _shown(self)
 
 
 @attrs.frozen
@@ -126,6 +132,27 @@ class Report:
         """Whether every accepted message was delivered."""
         return self.accepted == self.delivered
 
+    def _repr_html_(self) -> str:
+        from cio_facade import displaying  # noqa: PLC0415  only notebooks ask for it
+
+        numbers = {name: getattr(self, name) for name in ("accepted", "delivered", "rejected", "failed", "pending")}
+        letters = [attrs.asdict(letter) for letter in self.dead_letters]
+        columns = ("index", "reason", "status", "message_id")
+        return displaying.account(
+            numbers,
+            "accepted",
+            self.reasons if len(self.reasons) > 1 else {},  # a single one is said by each letter
+            note=f"requests: {self.requests:,}, of which {self.retries:,} repeated one",
+            more=displaying.grid(letters, columns, title="dead letters", most=10) if letters else "",
+        )
+
 
 class UndeliveredWarning(RuntimeWarning):
     """The interpreter ended before an outbox in memory could deliver everything. It says how many, and names some."""
+
+
+def _shown(value: attrs.AttrsInstance) -> str:
+    """Show a value's fields in a notebook."""
+    from cio_facade import displaying  # noqa: PLC0415  only notebooks ask for it
+
+    return displaying.fields(attrs.asdict(value))

@@ -1,9 +1,14 @@
 #!/bin/sh
-# Installs programs, each from the Debian package of its name, where that can be done unasked: as root, with apt-get.
+# Installs Debian packages, where that can be done unasked: as root, with apt-get. One that is named like a program is
+# not asked for where that program is; fonts have no program.
 # It never fails: tests that miss one are skipped, and say so.
+is_there() {
+  command -v "$1" > /dev/null || dpkg-query --show --showformat='${db:Status-Status}' "$1" 2> /dev/null | grep -qx installed
+}
+
 missing=
-for program in "$@"; do
-  command -v "$program" > /dev/null || missing="$missing $program"
+for package in "$@"; do
+  is_there "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 
@@ -18,7 +23,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
   install install -y --no-install-recommends $missing ||
     { install update && install install -y --no-install-recommends $missing; }
 fi
-for program in $missing; do
-  command -v "$program" > /dev/null || echo "$program is missing: the tests that need it will be skipped" >&2
+for package in $missing; do
+  is_there "$package" || echo "$package is missing: the tests that need it will be skipped" >&2
 done
 exit 0

@@ -150,3 +150,36 @@ class LoadReport:
     def complete(self) -> bool:
         """Whether nothing was rejected, and nothing is left to be done."""
         return not (self.rejected or self.failed or self.pending)
+
+    def _repr_html_(self) -> str:
+        from cio_facade import displaying  # noqa: PLC0415  only notebooks ask for it
+
+        names = ("rows", "delivered", "rejected", "failed", "pending", "unchanged")
+        about = {"rejected rows": self.rejected_path, "log": self.audit_path} | {
+            f"note {n}": note for n, note in enumerate(self.notes, 1)
+        }
+        trial = _shown(self.dry_run) if self.dry_run else ""
+        return displaying.account(
+            {name: getattr(self, name) for name in names},
+            "rows",
+            self.reasons,
+            title=f"{self.state}: {self.source}",
+            note=f"requests: {self.requests:,}, of which {self.retries:,} repeated one",
+            more=displaying.fields(about) + trial,
+        )
+
+
+def _shown(trial: DryRun) -> str:
+    """Show in a notebook what a load would send."""
+    from cio_facade import displaying  # noqa: PLC0415  only notebooks ask for it
+
+    calls = [{"call": name, "number": number} for name, number in trial.calls.items()]
+    sizes = f"requests: {trial.requests:,}; bytes: {trial.bytes:,}; largest call: {trial.largest:,}"
+    rejected = [{"row": row, "reason": reason} for row, reason in trial.rejected]
+    return "".join(
+        [
+            displaying.grid(calls, title="would be sent", note=sizes),
+            displaying.grid([{"first calls": sample} for sample in trial.samples[:3]]),
+            displaying.grid(rejected, title="would be rejected", most=10) if rejected else "",
+        ]
+    )

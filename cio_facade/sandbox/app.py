@@ -13,11 +13,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox import answers, bodies
+from cio_facade.sandbox.connections import Closed, CutShort, Reset, pause
 from cio_facade.sandbox.examine import Examiner
+from cio_facade.sandbox.faultrules import CLOSE_MIDWAY, DROP_RESPONSE, RESET
+from cio_facade.sandbox.faults import NO_FAULT, Faults, Strike
+from cio_facade.sandbox.guard import LOOKING, may_cross, opened
 from cio_facade.sandbox.keys import Keys
 from cio_facade.sandbox.live import Hub
 from cio_facade.sandbox.rate import Window
 from cio_facade.sandbox.records import Outcome, Problem, Refusal, RequestRecord
+from cio_facade.sandbox.regions import REDIRECT, Regions
 from cio_facade.sandbox.rules import Rules
 from cio_facade.sandbox.storage import Storage
 
@@ -28,7 +33,6 @@ _logger = logging.getLogger(__name__)
 # Paths and headers are the sender's to choose: what is kept of one has an end.
 _LONGEST_TEXT = 200
 _LARGEST_INTEGER = 2**63 - 1
-_NO_ENDPOINT = {404: "there is no such path", 405: "the path takes only POST"}
 
 
 class Intake:
@@ -40,9 +44,12 @@ class Intake:
     ----------
     rules : Rules
     keys : Keys
+    regions : Regions
     examiner : Examiner
     storage : Storage
         The parts that decide and keep.
+    faults : Faults
+        Says which requests go wrong on demand.
     window : Window or None
         The rate limit; None for none.
     hub : Hub
@@ -55,16 +62,20 @@ class Intake:
         self,
         rules: Rules,
         keys: Keys,
+        regions: Regions,
         examiner: Examiner,
         storage: Storage,
+        faults: Faults,
         window: Window | None,
         hub: Hub,
         refuse_gzip: int | None = None,
     ) -> None:
         self._rules = rules
         self._keys = keys
+        self._regions = regions
         self._examiner = examiner
         self._storage = storage
+        self._faults = faults
         self._window = window
         self._hub = hub
         self._refuse_gzip = refuse_gzip
@@ -72,27 +83,49 @@ class Intake:
     async def receive(self, request: Request) -> Response:
         """Deal with a call or a batch."""
         record = self._open(request)
+        strike = self._faults.strike()
+        record.fault = strike.name
         try:
-            outcome = await self._examine(request, record)
+            outcome = _struck(strike) or await self._examine(request, record)
         except Refusal as refusal:
             outcome = Outcome(problems=list(refusal.problems))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is left to read it, and nothing arrived whole
-        return self._close(record, outcome)
+        answer = opened(request, self._close(record, outcome, strike))
+        if strike.delay:
+            await pause(request, strike.delay)
+        return _spoilt(answer, strike)
+
+    async def ask(self, request: Request) -> Response:
+        """Answer a browser that asks whether a page elsewhere may call the API."""
+        if (answer := may_cross(request)) is None:
+            raise HTTPException(405)
+        return answer
 
     async def turn_away(self, request: Request, error: Exception) -> Response:
         """Answer what has no endpoint: another path, another method."""
         status = error.status_code if isinstance(error, HTTPException) else 404
-        problem = Problem(status, "endpoint", _NO_ENDPOINT.get(status, "the request has no endpoint"))
-        return self._close(self._open(request), Outcome(problems=[problem]))
+        methods = _methods(error) if status == 405 else None
+        problem = Problem(status, "endpoint", f"the path takes only {methods}" if methods else "there is no such path")
+        path: str = request.scope["path"]
+        if request.method in LOOKING and not path.startswith(self._rules.prefix):
+            # Somebody looks for a page that is not there, such as a browser for its icon. Calls are not sent so.
+            answer: Response = JSONResponse(answers.body(status, [problem]), status)
+        else:
+            answer = opened(request, self._close(self._open(request), Outcome(problems=[problem])))
+        if methods:
+            answer.headers["Allow"] = methods
+        return answer
 
-    async def apologise(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - Starlette's signature
+    async def apologise(self, request: Request, error: Exception) -> Response:
         """Answer for a store that fails, such as on a full disk: nothing was kept, and a retry may help."""
-        _logger.error("a request could not be stored", exc_info=error)
-        return JSONResponse({"meta": {"error": "the request could not be stored"}}, 500)
+        _logger.error("the sandbox's store failed", exc_info=error)
+        return opened(request, JSONResponse({"meta": {"error": "the sandbox's store failed"}}, 500))
 
     async def _examine(self, request: Request, record: RequestRecord) -> Outcome:
-        record.key = self._keys.check(request.headers.get("authorization"))
+        caller = self._keys.read(request.headers.get("authorization"))
+        self._regions.check(caller.region)
+        record.key = self._keys.admit(caller)
         if self._window is not None and not self._window.admit(record.key, time.monotonic()):
             raise Refusal(Problem(429, "rate", "too many requests"))
         path = record.path.removeprefix(self._rules.prefix)
@@ -101,7 +134,7 @@ class Intake:
         encoding = request.headers.get("content-encoding", "")
         if encoding and self._refuse_gzip is not None:
             raise Refusal(Problem(self._refuse_gzip, "encoding", "compressed bodies are not read here"))
-        body = await bodies.read(request.stream(), encoding, limit)
+        body = await bodies.read(request.stream(), encoding, limit, record.bytes)
         record.bytes = len(body)
         return self._examiner.batch(body) if is_batch else self._examiner.single(self._rules.types[path], body)
 
@@ -117,22 +150,56 @@ class Intake:
             bytes=min(int(headers.get("content-length", 0)), _LARGEST_INTEGER),
         )
 
-    def _close(self, record: RequestRecord, outcome: Outcome) -> Response:
-        record.status = answers.status(outcome.problems, strict=record.strict)
+    def _close(self, record: RequestRecord, outcome: Outcome, strike: Strike = NO_FAULT) -> Response:
+        made = strike.rule.status if strike.rule else 0
+        record.status = made or answers.status(outcome.problems, strict=record.strict)
         record.problems = tuple(outcome.problems)
         record.lost = outcome.faulty if record.status == 200 else 0
         self._storage.record(record, outcome.calls)
         self._hub.announce()
-        allow = {"Allow": "POST"} if record.status == 405 else None
-        return JSONResponse(answers.body(record.status, outcome.problems), record.status, allow)
+        return JSONResponse(
+            answers.body(record.status, outcome.problems), record.status or 500, self._headers(record, strike)
+        )
+
+    def _headers(self, record: RequestRecord, strike: Strike) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if record.status == REDIRECT:
+            headers["Location"] = self._regions.location(record.path.removeprefix(self._rules.prefix))
+        if strike.rule is not None and strike.rule.retry_after is not None:
+            headers["Retry-After"] = str(strike.rule.retry_after)
+        return headers
+
+
+def _methods(error: Exception) -> str:
+    """List the methods that a path takes; without a list it is one of the API's."""
+    told = (error.headers or {}).get("Allow", "POST") if isinstance(error, HTTPException) else "POST"
+    return ", ".join(sorted(told.split(", ")))
+
+
+def _struck(strike: Strike) -> Outcome | None:
+    """Give what a request comes to that fails before anybody looks at it."""
+    rule = strike.rule
+    if rule is None or not (rule.status or rule.kind == RESET):
+        return None
+    return Outcome(problems=[Problem(rule.status, "fault", f"a fault on demand: {rule.name}")])
+
+
+def _spoilt(answer: Response, strike: Strike) -> Response:
+    """Make of the answer what becomes of it on the way."""
+    if strike.kind == RESET:
+        return Reset()
+    if strike.kind == DROP_RESPONSE:
+        return Closed()
+    return CutShort(answer) if strike.kind == CLOSE_MIDWAY else answer
 
 
 def build(intake: Intake, rules: Rules, beside: Sequence[BaseRoute] = ()) -> Starlette:
     """Put an intake behind the paths of the specification, and other routes beside it."""
-    paths = (*rules.types, rules.batch_path)
-    calls = [Route(rules.prefix + path, intake.receive, methods=["POST"]) for path in paths]
+    paths = [rules.prefix + path for path in (*rules.types, rules.batch_path)]
+    calls = [Route(path, intake.receive, methods=["POST"]) for path in paths]
+    asked = [Route(path, intake.ask, methods=["OPTIONS"]) for path in paths]
     app = Starlette(
-        routes=[*calls, *beside],
+        routes=[*calls, *asked, *beside],
         exception_handlers={HTTPException: intake.turn_away, sqlite3.Error: intake.apologise},
     )
     app.router.redirect_slashes = False

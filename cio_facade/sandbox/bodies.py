@@ -11,8 +11,10 @@ __all__ = ["read"]
 _GZIP_OVERHEAD = 1024
 
 
-async def read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
+async def read(stream: AsyncIterable[bytes], encoding: str, limit: int, announced: int = 0) -> bytes:
     """Take in a body, decoded, of which never more than `limit` bytes and one chunk of the stream are held.
+
+    A body that is over the limit by its own announcement is not read at all.
 
     Parameters
     ----------
@@ -22,6 +24,8 @@ async def read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes
         Value of the header Content-Encoding; empty without one.
     limit : int
         Largest body, in bytes after decoding.
+    announced : int
+        Value of the header Content-Length; 0 without one.
 
     Raises
     ------
@@ -30,13 +34,15 @@ async def read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes
     """
     coding = encoding.strip().lower()
     if coding in {"", "identity"}:
-        return await _collect(stream, limit, limit)
+        return await _collect(stream, limit, limit, announced)
     if coding in {"gzip", "x-gzip"}:
-        return _unpack(await _collect(stream, limit + _GZIP_OVERHEAD, limit), limit)
+        return _unpack(await _collect(stream, limit + _GZIP_OVERHEAD, limit, announced), limit)
     raise Refusal(Problem(400, "encoding", "the Content-Encoding is neither gzip nor identity"))
 
 
-async def _collect(stream: AsyncIterable[bytes], bound: int, limit: int) -> bytes:
+async def _collect(stream: AsyncIterable[bytes], bound: int, limit: int, announced: int) -> bytes:
+    if announced > bound:
+        raise _too_large(limit)
     body = bytearray()
     async for chunk in stream:
         body += chunk

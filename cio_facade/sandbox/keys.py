@@ -4,10 +4,13 @@ import base64
 import hashlib
 import re
 from collections.abc import Collection
+from typing import Final, NamedTuple
 
 from cio_facade.sandbox.records import Problem, Refusal
 
-__all__ = ["Keys", "fingerprint"]
+__all__ = ["NO_KEY", "Caller", "Keys", "fingerprint"]
+
+NO_KEY: Final = Problem(401, "authentication", "the Authorization header is missing")
 
 _KEY = re.compile(r"[\x21-\x7e]+")
 
@@ -17,39 +20,71 @@ def fingerprint(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
+class Caller(NamedTuple):
+    """Who calls.
+
+    Attributes
+    ----------
+    key : str
+        Hash of the key.
+    region : str or None
+        The region that the key names.
+    """
+
+    key: str
+    region: str | None
+
+
 class Keys:
     """Decide from an Authorization header whether a caller is let in.
 
     Parameters
     ----------
     bearer_pattern : str
-        Regular expression of the keys that travel as bearer tokens.
+        Regular expression of the keys that travel as bearer tokens; its group ``region`` is what they name.
     known : collection of str or None
         The keys to accept; None accepts any that is well formed.
+
+    Raises
+    ------
+    ValueError
+        The keys are one text, whose letters would be the keys.
     """
 
     def __init__(self, bearer_pattern: str, known: Collection[str] | None = None) -> None:
+        if isinstance(known, str):
+            raise ValueError("api_keys: give a list of keys, not one text")  # noqa: TRY004 - as all options of a sandbox
         self._bearer = re.compile(bearer_pattern)
         self._known = None if known is None else frozenset(map(fingerprint, known))
 
-    def check(self, authorization: str | None) -> str:
-        """Read the key and give its hash.
+    def read(self, authorization: str | None) -> Caller:
+        """Read the key, which need not be a known one.
 
         Raises
         ------
         Refusal
-            The header is missing or malformed, or the key is not a known one.
+            The header is missing or malformed.
         """
         if authorization is None:
-            raise _refusal("the Authorization header is missing")
+            raise Refusal(NO_KEY)
         scheme, _, credentials = authorization.partition(" ")
         key = self._read(scheme.lower(), credentials.strip(" "))
         if not _KEY.fullmatch(key):
             raise _refusal("the API key is empty, or holds spaces or characters outside of ASCII")
-        hashed = fingerprint(key)
-        if self._known is not None and hashed not in self._known:
+        named = self._bearer.match(key)
+        return Caller(fingerprint(key), named.groupdict().get("region") if named else None)
+
+    def admit(self, caller: Caller) -> str:
+        """Let a caller in whose key is known, and give its hash.
+
+        Raises
+        ------
+        Refusal
+            The key is not a known one.
+        """
+        if self._known is not None and caller.key not in self._known:
             raise _refusal("the API key is not known")
-        return hashed
+        return caller.key
 
     def _read(self, scheme: str, credentials: str) -> str:
         if scheme == "basic":

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 __all__ = ["Hub"]
 
@@ -14,7 +15,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._watchers: set[asyncio.Event] = set()
-        self._closed = False
+        self._closed = asyncio.Event()
 
     def announce(self) -> None:
         """Say that something has arrived, or changed otherwise."""
@@ -23,33 +24,38 @@ class Hub:
 
     def close(self) -> None:
         """Send the watchers home: the server stops."""
-        self._closed = True
+        self._closed.set()
         self.announce()
 
-    async def watch(self, every: float) -> AsyncGenerator[bool]:
-        """Yield whenever something has arrived, until the hub closes.
+    async def watch(self, every: float, pause: float = 0) -> AsyncGenerator[bool]:
+        """Yield at once, and then whenever something has arrived, until the hub closes.
 
         Parameters
         ----------
         every : float
             Seconds after which it yields all the same.
+        pause : float
+            Seconds between one time and the next, at least; what arrives meanwhile makes one time of it.
 
         Yields
         ------
         bool
-            Whether something has arrived since the last time; False where only the time has passed.
+            Whether something may have arrived since the last time; False where only the time has passed.
         """
         watcher = asyncio.Event()
+        watcher.set()
         self._watchers.add(watcher)
         try:
-            while not self._closed:
+            while not self._closed.is_set():
                 try:
                     await asyncio.wait_for(watcher.wait(), every)
                 except TimeoutError:
                     yield False
                 else:
                     watcher.clear()
-                    if not self._closed:
+                    if not self._closed.is_set():
                         yield True
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closed.wait(), pause)
         finally:
             self._watchers.discard(watcher)

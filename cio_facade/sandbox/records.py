@@ -128,7 +128,7 @@ class RequestRecord:
     bytes : int
         Size of the body, decoded; of a body that was not read to its end, what its header announced.
     status : int
-        The answer.
+        The answer; 0 for none, where a fault was made on demand.
     accepted, lost, dropped : int
         Calls that were kept; calls that were answered 200 and not kept, of which a body that cannot be read counts as
         one; and repeats that were dropped.
@@ -158,7 +158,7 @@ class RequestRecord:
     @property
     def verdict(self) -> str:
         """``accepted``, ``refused``, ``lost``, or ``partly lost`` for a batch of which some calls were kept."""
-        if self.status >= 400:
+        if self.status != 200:
             return "refused"
         if not self.lost:
             return "accepted"

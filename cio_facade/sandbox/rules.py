@@ -33,6 +33,8 @@ class Rules:
     ----------
     prefix : str
         Path that all servers share, such as ``/v1``.
+    regions : tuple of str
+        The regions that have a server, such as ``us``.
     types : mapping of str to str
         Call type by path.
     batch_path : str
@@ -58,6 +60,7 @@ class Rules:
     """
 
     prefix: str
+    regions: tuple[str, ...]
     types: Mapping[str, str]
     batch_path: str
     schemas: Mapping[str, str]
@@ -85,6 +88,7 @@ class Rules:
         }
         return cls(
             prefix=urlsplit(str(document["servers"][0]["url"])).path.rstrip("/"),
+            regions=tuple(server["x-region"] for server in document["servers"] if "x-region" in server),
             types=types,
             batch_path=next(path for path, schema in members.items() if "batch" in schema["properties"]),
             schemas=schemas,

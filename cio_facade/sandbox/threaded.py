@@ -8,7 +8,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cio_facade.sandbox.connections import Protocol
 
 __all__ = ["serving"]
 
@@ -30,8 +32,8 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, closing: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            app,
-            http="h11",
+            self._until_cut_off,
+            http=Protocol,
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -44,9 +46,17 @@ class _Server(uvicorn.Server):
             timeout_keep_alive=_KEEP_ALIVE,
         )
         super().__init__(config)
+        self._app = app
         self._closing = closing
         self.ready = Future[asyncio.AbstractEventLoop]()
         self._stopping = asyncio.Event()
+
+    async def _until_cut_off(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:  # such as of one that waits for a thread; the connection is closed by then
+            if not self._stopping.is_set():
+                raise
 
     def run_on(self, listener: socket.socket) -> None:
         """Serve until `stop` is called; what keeps the server from starting goes to those who wait for `ready`."""
@@ -87,8 +97,12 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: ASGIApp, listener: socket.socket, closing: Callable[[], None] = lambda: None) -> Generator[None]:
+def serving(
+    app: ASGIApp, listener: socket.socket, closing: Callable[[], None] = lambda: None
+) -> Generator[Callable[[Callable[[], None]], None]]:
     """Serve an application on a listening socket, from entry to exit.
+
+    It gives a function by which any thread has another one called on the event loop.
 
     Parameters
     ----------
@@ -102,9 +116,13 @@ def serving(app: ASGIApp, listener: socket.socket, closing: Callable[[], None] =
     server = _Server(app, closing)
     thread = threading.Thread(target=server.run_on, args=(listener,), name="cio-facade-sandbox", daemon=True)
     thread.start()
-    server.ready.result()
+    loop = server.ready.result()
+
+    def on_loop(function: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(function)
+
     try:
-        yield
+        yield on_loop
     finally:
         server.stop()
         thread.join()

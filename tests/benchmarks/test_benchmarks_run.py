@@ -213,3 +213,14 @@ def test_all_runs_have_a_place_on_the_page():
     far = {f"{delay} ms an answer" for delay in Scale().delays}
     assert {"machine", "targets", "small events", "large events", "import", *far} <= set(page)
     assert len(page) == len(set(page))
+
+
+@needs_compiler
+def test_the_sandbox_is_measured(tmp_path):
+    _, content = benchmarks(tmp_path, "sandbox")
+
+    whose = ["kept in a file", "kept in memory", "only counted"]
+    assert [(figure["run"], figure["who"]) for figure in content["figures"]] == [
+        (f"sandbox, {way}", who) for way in ("batches", "singles") for who in whose
+    ]
+    assert all(figure["values"]["calls_per_second"] > 0 for figure in content["figures"])

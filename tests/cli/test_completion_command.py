@@ -125,6 +125,13 @@ def test_commands_and_shells(offered):
     assert offered("completion", "") == ["plain,bash", "plain,zsh", "plain,fish"]
 
 
+def test_commands_beneath_one_that_runs_by_itself(offered):
+    assert offered("sandbox", "") == ["plain,fault", "plain,sql", "plain,tables"]
+    assert {"plain,--fault", "plain,--port"} <= set(offered("sandbox", "--"))
+    assert {"plain,--json", "plain,--db"} <= set(offered("sandbox", "sql", "--"))
+    assert offered("sandbox", "sql", "--db", "x") == ["file,x"]
+
+
 def test_what_rows_become(offered):
     found = offered("load", "x.csv", "--as", "")
     assert {"plain,identify", "plain,relationship", "plain,Order Completed"} <= set(found)

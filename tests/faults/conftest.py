@@ -33,7 +33,9 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def _sandbox_of_module() -> Iterator[Any]:
-    sandboxes = pytest.importorskip("cio_facade.sandbox", reason="needs the extra [sandbox]")
+    sandboxes = pytest.importorskip(
+        "cio_facade.sandbox.server", exc_type=ImportError, reason="needs the extra [sandbox]"
+    )
     with sandboxes.Sandbox(rate=False) as running:
         yield running
 

@@ -110,7 +110,9 @@ def server() -> Iterator[Any]:
     if _LIVE:
         yield None
         return
-    sandboxes = pytest.importorskip("cio_facade.sandbox", reason="needs CIO_API_KEY, or the extra [sandbox]")
+    sandboxes = pytest.importorskip(
+        "cio_facade.sandbox.server", exc_type=ImportError, reason="needs CIO_API_KEY, or the extra [sandbox]"
+    )
     with sandboxes.Sandbox() as sandbox:
         yield sandbox
 

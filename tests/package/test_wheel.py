@@ -5,14 +5,14 @@ Needs the network (or a pip that knows where to look) for the build's and the pa
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import venv
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from configparser import ConfigParser
 from email.message import Message as Metadata
 from email.parser import HeaderParser
 from pathlib import Path
@@ -22,54 +22,25 @@ import pytest
 
 from cio_facade import CustomerIO, __version__
 
-pytest.importorskip("build", reason="needs the package build")
-
 _ROOT = Path(__file__).parents[2]
 _LIMIT = 300  # seconds, for whatever one step does
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Makes a folder once, also where several processes share the tests."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def make(name: str, fill: Callable[[Path], object]) -> Path:
-        folder = shared / name
-        with (shared / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / ".done").exists():
-                folder.mkdir(exist_ok=True)
-                fill(folder)
-                (folder / ".done").touch()
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def wheel(once: Any) -> Path:
-    """The wheel, made of the source distribution, as ``python -m build`` does."""
-    built = once("dist", lambda folder: _run(sys.executable, "-m", "build", "--outdir", folder, _ROOT))
-    (found,) = built.glob("*.whl")
-    return Path(found)
-
-
-@pytest.fixture(scope="session")
 def plain(once: Any, wheel: Path) -> Path:
-    """Python with the package and what it cannot do without."""
-    return once("plain", lambda folder: _install(folder, wheel)) / "bin" / "python"
+    """Python with the package and what it cannot do without, and pytest."""
+    return once("plain", lambda folder: _install(folder, wheel, "pytest")) / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
 def equipped(once: Any, wheel: Path) -> Path:
-    """Python with the extras of the command line and the sandbox too."""
-    return once("equipped", lambda folder: _install(folder, f"{wheel}[cli,sandbox]")) / "bin" / "python"
+    """Python with the extras of the command line and the sandbox too, and pytest."""
+    return once("equipped", lambda folder: _install(folder, f"{wheel}[cli,sandbox]", "pytest")) / "bin" / "python"
 
 
-def _install(folder: Path, what: Path | str) -> None:
+def _install(folder: Path, *what: Path | str) -> None:
     venv.create(folder, with_pip=True)
-    _run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", what)
+    _run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", *what)
 
 
 def _run(*command: object, cwd: Path | None = None, code: int = 0) -> str:
@@ -103,17 +74,41 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: Path) -> None:
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".sqlite"))]
 
 
-def test_the_wheel_holds_every_module_and_the_sample(wheel: Path) -> None:
+def test_the_wheel_holds_what_the_tree_holds_and_the_sample(wheel: Path) -> None:
     expected = {
-        *_tree(_ROOT, "cio_facade", "*.py"),
-        *_tree(_ROOT / "generated", "cio_pipelines", "*.py"),
-        *(f"cio_facade/demo/data/{name}" for name in _tree(_ROOT / "examples" / "data", ".", "*.*")),
+        *_tree(_ROOT, "cio_facade"),
+        *_tree(_ROOT / "generated", "cio_pipelines"),
+        *(f"cio_facade/demo/data/{name}" for name in _tree(_ROOT / "examples" / "data", ".")),
     }
-    assert expected <= _names(wheel)
+    assert {name for name in _names(wheel) if ".dist-info/" not in name} == expected
 
 
-def _tree(root: Path, package: str, pattern: str) -> Iterator[str]:
-    return (path.relative_to(root).as_posix() for path in (root / package).rglob(pattern))
+def test_the_wheel_holds_the_page_with_the_licence_of_what_others_wrote(wheel: Path) -> None:
+    page = "cio_facade/sandbox/page"
+    expected = {
+        *_tree(_ROOT, f"{page}/templates", "*.html"),
+        *_tree(_ROOT, f"{page}/static"),
+    }
+    names = _names(wheel)
+    assert expected <= names
+    vendored = {name for name in names if name.startswith(f"{page}/static/vendor/")}
+    assert any(name.endswith(".js") for name in vendored)
+    assert any("LICENSE" in name for name in vendored)
+
+
+def test_pytest_finds_the_plugin_of_the_wheel(wheel: Path) -> None:
+    (name,) = (name for name in _names(wheel) if name.endswith(".dist-info/entry_points.txt"))
+    with zipfile.ZipFile(wheel) as archive:
+        told = ConfigParser()
+        told.read_string(archive.read(name).decode())
+    assert dict(told["pytest11"]) == {"cio_facade": "cio_facade.sandbox.pytest_plugin"}
+    assert dict(told["console_scripts"]) == {"cio-facade": "cio_facade.cli:main"}
+
+
+def _tree(root: Path, package: str, pattern: str = "*") -> Iterator[str]:
+    for path in (root / package).rglob(pattern):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(root).as_posix()
 
 
 def test_the_metadata_say_what_is_needed_and_under_which_licence(wheel: Path) -> None:
@@ -121,7 +116,9 @@ def test_the_metadata_say_what_is_needed_and_under_which_licence(wheel: Path) ->
     assert metadata["Name"] == "cio-facade"
     assert metadata["Version"] == __version__
     assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-Expression"] == "MIT AND 0BSD"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (_ROOT / "README.md").read_text("utf-8")
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert sorted(line.split(">")[0].split("<")[0] for line in needed) == [
         "aiohttp",
@@ -131,7 +128,17 @@ def test_the_metadata_say_what_is_needed_and_under_which_licence(wheel: Path) ->
         "python-dateutil",
     ]
     assert {"cli", "sandbox", "dotenv", "all"} <= set(metadata.get_all("Provides-Extra", []))
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in _names(wheel))
+
+
+def test_the_licences_are_in_the_wheel_and_named_by_its_metadata(wheel: Path) -> None:
+    vendored = {
+        path.relative_to(_ROOT).as_posix()
+        for path in (_ROOT / "cio_facade").rglob("LICENSE*")
+        if "static" in path.parts
+    }
+    told = set(_metadata(wheel).get_all("License-File", []))
+    assert told == {"LICENSE", *vendored}
+    assert {name.partition(".dist-info/licenses/")[2] for name in _names(wheel)} - {""} == told
 
 
 SMOKE = """
@@ -168,10 +175,52 @@ def test_what_is_installed_works(plain: Path, tmp_path: Path) -> None:
 
 
 def test_what_an_extra_is_needed_for_says_which(plain: Path, tmp_path: Path) -> None:
-    assert "cio-facade[sandbox]" in _run(plain, "-c", "import cio_facade.sandbox", cwd=tmp_path, code=1)
+    assert "cio-facade[sandbox]" in _run(plain, "-c", "from cio_facade.sandbox import Sandbox", cwd=tmp_path, code=1)
     assert "cio-facade[cli]" in _run(plain.with_name("cio-facade"), "--version", cwd=tmp_path, code=2)
     dotenv = "import cio_facade; cio_facade.CustomerIO.from_env('.env')"
     assert "cio-facade[dotenv]" in _run(plain, "-c", dotenv, cwd=tmp_path, code=1)
+
+
+TESTS = """
+def test_without_it() -> None:
+    pass
+
+
+def test_with_it(cio_sandbox, cio_client) -> None:
+    cio_client.track("u1", "Signed Up", {"plan": "pro"})
+    cio_sandbox.assert_tracked("u1", "Signed Up", plan="pro")
+    assert cio_sandbox.people["u1"].user_id == "u1"
+"""
+
+
+def test_a_project_without_the_extra_runs_its_tests_and_is_told_of_it_when_it_asks(plain: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(TESTS)
+    pytest_ = (plain, "-W", "error", "-m", "pytest", "--strict-markers")
+    assert "1 passed, 1 deselected" in _run(*pytest_, "-k", "without", cwd=tmp_path)
+    told = _run(*pytest_, cwd=tmp_path, code=1)
+    assert "1 passed, 1 error" in told
+    assert "pip install 'cio-facade[sandbox]'" in told
+    assert "Traceback" not in told
+
+
+def test_a_project_with_the_extra_has_the_fixtures(equipped: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(TESTS)
+    told = _run(equipped, "-W", "error", "-m", "pytest", "--strict-markers", cwd=tmp_path)
+    assert "2 passed" in told
+
+
+def test_a_type_checker_knows_the_fixture(equipped: Path, tmp_path: Path) -> None:
+    (tmp_path / "ours.py").write_text(
+        "from cio_facade.sandbox.pytest_plugin import CioSandbox\n"
+        "def test_it(cio_sandbox: CioSandbox) -> None:\n"
+        "    reveal_type(cio_sandbox.assert_tracked('u1', 'E', total=9.9))\n"
+        "    cio_sandbox.assert_delivered('three')\n"
+    )
+    checker = (sys.executable, "-m", "mypy", "--strict", "--python-executable", equipped)
+    told = _run(*checker, "ours.py", cwd=tmp_path, code=1)
+    assert 'Revealed type is "dict[str, Any]"' in told.replace("builtins.", "")
+    assert 'Argument 1 to "assert_delivered" of "CioSandbox" has incompatible type "str"' in told
+    assert "Found 1 error in 1 file" in told
 
 
 def test_a_type_checker_knows_the_types_of_what_is_installed(plain: Path, tmp_path: Path) -> None:

@@ -121,6 +121,14 @@ def test_a_request_is_recorded_with_what_its_headers_say(strict: httpx.Client, s
     assert first.time.endswith("+00:00")
 
 
+def test_what_is_kept_of_a_path_and_of_headers_has_an_end(strict: httpx.Client, sandbox: Sandbox) -> None:
+    for retries in ("9" * 9, "9" * 400):
+        strict.post("/" + "p" * 5_000, headers={"X-Request-Id": "r" * 5_000, "X-Retry-Count": retries})
+    first, second = sandbox.requests()
+    assert (len(first.path), first.request_id, first.retry_count) == (200, "r" * 200, 999_999_999)
+    assert second.retry_count is None
+
+
 def test_a_member_of_another_type_of_call_disturbs_nothing(strict: httpx.Client, sandbox: Sandbox) -> None:
     call = {"userId": "u1", "event": {"no": "name"}, "previousId": 7}
     assert strict.post("/page", json=call).status_code == 200

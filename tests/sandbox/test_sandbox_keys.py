@@ -80,6 +80,11 @@ def test_a_sandbox_with_keys_refuses_all_others() -> None:
     assert answers == [200, 200, 401]
 
 
+def test_one_text_is_no_list_of_keys() -> None:
+    with pytest.raises(ValueError, match="list of keys"):
+        Sandbox(api_keys="mine")
+
+
 def test_a_key_is_stored_only_as_its_hash(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "sandbox.db") as sandbox:
         for key in ("0123abcd", "0123abcd", "4567efab"):

@@ -101,6 +101,13 @@ def test_the_connection_survives_a_body_that_was_not_read(strict: httpx.Client) 
     assert strict.post("/track", json={"userId": "u1", "event": "E"}).status_code == 200
 
 
+def test_what_gzip_makes_larger_counts_unpacked(strict: httpx.Client) -> None:
+    call = compact(call_of(CALL_BYTES))
+    packed = gzip.compress(call, compresslevel=0)
+    assert len(packed) > CALL_BYTES
+    assert strict.post("/track", content=packed, headers={"Content-Encoding": "gzip"}).status_code == 200
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
 def test_a_gzipped_body_is_unpacked(encoding: str, strict: httpx.Client, sandbox: Sandbox) -> None:
     call = {"type": "track", "userId": "u1", "event": "E"}
@@ -222,3 +229,9 @@ def test_compressed_bodies_can_be_refused(status: int) -> None:
         assert client.post("/track", content=call, headers={"X-Strict-Mode": "1"}).status_code == 200
         assert [(record.status, record.accepted) for record in sandbox.requests()] == [(status, 0), (200, 1)]
         assert sandbox.requests()[0].problems[0].reason == "encoding"
+
+
+@pytest.mark.parametrize("status", [0, 99, 200, 307, 600])
+def test_what_refuses_nothing_is_no_answer_to_compressed_bodies(status: int) -> None:
+    with pytest.raises(ValueError, match=f"refuse_gzip: {status} "):
+        Sandbox(refuse_gzip=status)

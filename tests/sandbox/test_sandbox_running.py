@@ -81,6 +81,15 @@ def test_a_sandbox_can_be_used_again_and_is_empty_then() -> None:
             assert sandbox.counts().accepted == 1
 
 
+@pytest.mark.parametrize("sink", [False, True])
+def test_a_sandbox_that_runs_is_not_started_again(sink: bool) -> None:
+    with Sandbox(sink=sink) as sandbox:
+        with pytest.raises(RuntimeError, match="running already"), sandbox:
+            pass
+        answer = httpx.post(f"{sandbox.url}/track", json=CALL, auth=("key", ""), verify=False)
+        assert (answer.status_code, sandbox.counts().accepted) == (200, 1)
+
+
 def test_two_sandboxes_know_nothing_of_each_other() -> None:
     with Sandbox() as one, Sandbox() as two:
         httpx.post(f"{one.url}/track", json=CALL, auth=("key", ""), verify=False)
@@ -184,14 +193,14 @@ def test_a_store_that_fails_is_500_and_keeps_nothing(tmp_path: Path, caplog: pyt
         other.close()
         again = client.post("/track", json=CALL)
         counts = sandbox.counts()
-    assert (answer.status_code, answer.json()) == (500, {"meta": {"error": "the request could not be stored"}})
+    assert (answer.status_code, answer.json()) == (500, {"meta": {"error": "the sandbox's store failed"}})
     assert (again.status_code, counts.requests, counts.accepted) == (200, 1, 1)
     assert "u1" not in caplog.text
 
 
 @pytest.mark.parametrize("missing", ["jsonschema_rs", "starlette", "uvicorn"])
 def test_without_the_extra_the_import_says_what_to_install(missing: str) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None; import cio_facade.sandbox"
+    code = f"import sys; sys.modules[{missing!r}] = None; from cio_facade.sandbox import Sandbox"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError" in run.stderr
     assert f"the sandbox needs {missing}: pip install 'cio-facade[sandbox]'" in run.stderr

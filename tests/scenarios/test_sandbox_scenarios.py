@@ -22,7 +22,7 @@ from cio_facade import (
     people,
 )
 
-sandboxes = pytest.importorskip("cio_facade.sandbox", reason="needs the extra [sandbox]")
+sandboxes = pytest.importorskip("cio_facade.sandbox.server", exc_type=ImportError, reason="needs the extra [sandbox]")
 
 LOOSE = Limits(
     call_bytes=constants.CALL_BYTES * 4, batch_bytes=constants.BATCH_BYTES * 4, id_bytes=None, event_name_bytes=None

@@ -3,12 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import samples
 
 from scripts.import_spec import FACTS, SPEC
 from scripts.importer.importing import Facts
-
-ROOT = Path(__file__).parents[2]
-VENDOR = ROOT.parent / "shared" / "vendor"
 
 
 def _read(path: Path) -> Any:
@@ -23,7 +21,7 @@ def spec() -> Any:
 @pytest.fixture(scope="session")
 def broken_samples() -> Any:
     """Samples of the vendor's that its own schemas refuse, each with the reason."""
-    return _read(Path(__file__).with_name("broken_samples.json"))
+    return _read(samples.BROKEN)
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +32,10 @@ def facts() -> Facts:
 @pytest.fixture(scope="session")
 def vendor_files() -> list[Path]:
     """Everything the vendor has published, of all its APIs."""
-    if not VENDOR.is_dir():
-        pytest.skip("the vendor's files are not here")
-    return sorted(VENDOR.glob("*.json"))
+    return samples.vendor_files()
 
 
 @pytest.fixture(scope="session")
-def vendor(vendor_files: list[Path]) -> Any:
+def vendor() -> Any:
     """The vendor's files for this API, by year."""
-    ours = [path for path in vendor_files if path.stem.startswith("pipelines_")]
-    return {path.stem.removeprefix("pipelines_"): _read(path) for path in ours}
+    return samples.vendor_documents()

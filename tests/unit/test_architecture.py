@@ -22,6 +22,7 @@ SPEC = json.loads((ROOT / "cio_pipelines_api.json").read_text(encoding="utf-8"))
 STOREYS = (
     "_version",
     "errors",
+    "displaying",
     "outcomes",
     "ids",
     "clock",
@@ -89,7 +90,36 @@ LOADING = (
     "run",
     "load",
 )
-LOADING_HEIGHT = {room: height for height, storey in enumerate(LOADING) for room in storey.split()}
+# The rooms of the sandbox, those of its page too, which know no other edge either.
+SANDBOX = (
+    "connections effects faultrules guard live queries rate records rules traces",
+    "page.assets page.charts page.filters page.links page.telling",
+    "answers bodies expecting faults keys regions tables threaded traits wording page.rendering page.shapes",
+    "checks identities reading sink",
+    "admin examine removals reports things",
+    "objects profiles",
+    "people workspace",
+    "storage",
+    "app page.views",
+    "page.arrivals page.batches page.events page.faults page.objects page.outbox page.people page.person page.reports",
+    "page.stream",
+    "page",
+    "server",
+    "asserting notebook",
+    "pytest_plugin",
+)
+# What is asked of the package itself is brought by this room, when it is asked for.
+DOOR = "server"
+# The sandbox is a server that knows no client: only what it does beside that knows the facade.
+BESIDE_THE_SERVER = {"page.outbox", "notebook", "pytest_plugin", "traces"}
+
+
+def heights(storeys: tuple[str, ...]) -> dict[str, int]:
+    return {room: height for height, storey in enumerate(storeys) for room in storey.split()}
+
+
+INNER = {"loading": heights(LOADING), "sandbox": heights(SANDBOX)}
+INNER_ROOMS = [(edge, room) for edge in INNER for room in sorted(INNER[edge])]
 # An error carries a report: its type is named, nothing of it is used.
 NAMED_ONLY = {("errors", "outcomes")}
 
@@ -116,6 +146,11 @@ def tree_of(path: Path) -> ast.Module:
 
 def rooms() -> list[str]:
     return sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+def inner_place(edge: str, room: str) -> Path:
+    place = (PACKAGE / edge).joinpath(*room.split("."))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
 def sources() -> list[Path]:
@@ -201,19 +236,29 @@ def test_a_room_knows_only_those_before_it(room: str) -> None:
         assert HEIGHT[name] < HEIGHT[room] or room == name, f"{room}.py:{found.line} imports {name}"
 
 
-@pytest.mark.parametrize("room", sorted(LOADING_HEIGHT))
-def test_a_room_of_the_loader_knows_only_those_before_it(room: str) -> None:
+@pytest.mark.parametrize(("edge", "room"), INNER_ROOMS)
+def test_a_room_of_an_edge_knows_only_those_before_it(edge: str, room: str) -> None:
     """And of the edges none but its own."""
-    for found in imports(PACKAGE / "loading" / f"{room}.py"):
+    height = INNER[edge]
+    for found in imports(inner_place(edge, room)):
         package, _, name = found.module.removeprefix("cio_facade.").partition(".")
         if not found.module.startswith("cio_facade.") or package not in EDGES:
             continue
-        assert package == "loading", f"{room}.py:{found.line} imports the edge {package}"
-        assert found.typing_only or LOADING_HEIGHT[name] < LOADING_HEIGHT[room], f"{room}.py:{found.line}: {name}"
+        assert package == edge, f"{room}:{found.line} imports the edge {package}"
+        assert found.typing_only or height[name or DOOR] < height[room], f"{room}:{found.line}: {name}"
 
 
-def test_every_room_of_the_loader_has_its_place() -> None:
-    assert {path.stem for path in (PACKAGE / "loading").glob("*.py")} == {*LOADING_HEIGHT, "__init__"}
+@pytest.mark.parametrize("edge", INNER)
+def test_every_room_of_an_edge_has_its_place(edge: str) -> None:
+    found = (path.relative_to(PACKAGE / edge).with_suffix("").parts for path in (PACKAGE / edge).rglob("*.py"))
+    assert {".".join(parts).removesuffix(".__init__") for parts in found} == {*INNER[edge], "__init__"}
+
+
+@pytest.mark.parametrize("room", sorted({*INNER["sandbox"]} - BESIDE_THE_SERVER))
+def test_the_server_knows_no_client(room: str) -> None:
+    for found in imports(inner_place("sandbox", room)):
+        own = found.module.startswith("cio_facade.sandbox")
+        assert own or not found.module.startswith("cio_facade"), f"{room}:{found.line}: {found.module}"
 
 
 @pytest.mark.parametrize("room", PURE)
@@ -360,8 +405,18 @@ LARGE = {
     ("loading/snapshots.py", 20_000),  # rows of a group in a file
     ("loading/texts.py", 100_000),  # rows that cannot be read before the file is refused
     ("sandbox/bodies.py", 1_024),  # bytes that gzip may add
+    ("sandbox/page/arrivals.py", 20_000),  # calls that are looked at, or counted, at a time
+    ("sandbox/page/batches.py", 50_000),  # requests that are looked through for a page
+    ("sandbox/page/people.py", 50_000),  # people that a text is looked for in
+    ("sandbox/page/reports.py", 50_000),  # reports that are counted by kind
+    ("sandbox/page/views.py", 10_001),  # rows beyond which nobody counts
+    ("sandbox/queries.py", 20_000),  # steps of SQLite between two looks at the clock
+    ("sandbox/queries.py", 10_000),  # rows of an answer
+    ("sandbox/queries.py", 16_000_000),  # bytes of a value
+    ("sandbox/queries.py", 64_000_000),  # bytes of an answer
     ("cli/commands/sandbox.py", 8_080),  # the usual port
     ("cli/commands/sandbox.py", 65_535),  # the last one
+    ("cli/commands/sandbox.py", 10_000),  # rows that are printed of a query
 }
 
 
@@ -460,9 +515,13 @@ def test_the_clients_are_thin(room: str) -> None:
     assert statement_lines(PACKAGE / f"{room}.py") <= 150
 
 
-@pytest.mark.parametrize("room", [*rooms(), *(f"loading/{room}" for room in sorted(LOADING_HEIGHT))])
-def test_no_room_is_a_hall(room: str) -> None:
-    assert statement_lines(PACKAGE / f"{room}.py") <= 260
+@pytest.mark.parametrize(
+    "place",
+    [*(PACKAGE / f"{room}.py" for room in rooms()), *(inner_place(*inner) for inner in INNER_ROOMS)],
+    ids=lambda place: place.stem,
+)
+def test_no_room_is_a_hall(place: Path) -> None:
+    assert statement_lines(place) <= 260
 
 
 # Values and state ----------------------------------------------------------------------------------------------------

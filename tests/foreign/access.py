@@ -1,0 +1,3 @@
+"""The key that the sandbox of these tests lets in."""
+
+KEY = "the-right-key"
