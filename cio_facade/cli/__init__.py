@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 __all__ = ["main"]
@@ -16,4 +17,7 @@ def main() -> None:
             raise
         sys.stderr.write(f"cio-facade: the command line needs {missing.name}: pip install 'cio-facade[cli]'\n")
         sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that a narrow encoding lacks is told by its number
+            stream.reconfigure(errors="backslashreplace")
     root(prog_name="cio-facade")

@@ -143,10 +143,11 @@ async def _only_counts(_body: _Body) -> _Body:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value, default=_hexadecimal), status, media_type="application/json")
+    return Response(orjson.dumps(value, default=_literal), status, media_type="application/json")
 
 
-def _hexadecimal(value: object) -> str:
+def _literal(value: object) -> str:
+    """Write bytes as SQL does."""
     if isinstance(value, bytes):
-        return value.hex()
+        return f"X'{value.hex()}'"
     raise TypeError(type(value).__name__)

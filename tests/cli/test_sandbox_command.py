@@ -240,6 +240,11 @@ def plain(line: str) -> str:
     return line.rstrip()
 
 
+def test_a_character_that_the_output_has_no_place_for_is_told_by_its_number(run, file):
+    done = run("sandbox", "sql", "--db", file, "SELECT char(233) || char(8364) AS text", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "text\n\\xe9\\u20ac\n")
+
+
 @pytest.mark.parametrize("words", [["sql"], ["tables"]])
 def test_without_a_query_it_lists_tables_and_columns(run, file, words):
     done = run("sandbox", *words, "--db", file)

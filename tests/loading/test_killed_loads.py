@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.length import times
 from faults.proxy import GOOD, Fault, FaultProxy, each
 from killed_runs import Series, slow_network
+from length import times
 from load_runs import Ended, run_load, start_load
 
 from cio_facade.sandbox import Sandbox

@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from faults.length import times
+from length import times
 
 duckdb = pytest.importorskip("duckdb")
 

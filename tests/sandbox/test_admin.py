@@ -84,7 +84,7 @@ def test_a_query_gives_columns_and_rows(admin: Any, strict: httpx.Client) -> Non
     strict.post("/track", json=CALL)
     query = "SELECT event, user_id, NULL AS none, 1.5 AS half, x'00ff' AS bytes FROM calls WHERE user_id = ?"
     status, answer = admin("POST", "sql", {"query": query, "parameters": ["u1"]})
-    assert (status, answer["rows"]) == (200, [["E", "u1", None, 1.5, "00ff"]])
+    assert (status, answer["rows"]) == (200, [["E", "u1", None, 1.5, "X'00ff'"]])
     assert answer["columns"] == ["event", "user_id", "none", "half", "bytes"]
     assert admin("POST", "sql", {"query": "SELECT :a AS a", "parameters": {"a": 1}})[1]["rows"] == [[1]]
     assert admin("POST", "sql", {"query": "SELECT 1 WHERE 0"})[1] == {"columns": ["1"], "rows": [], "more": False}
