@@ -17,12 +17,12 @@ from cio_facade.cli.helping import Described, Grouped
 from cio_facade.cli.settings import dotenv_option
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from cio_facade import CustomerIO
     from cio_facade.cli.loading import Display
     from cio_facade.loading.load import Confirmation
-    from cio_facade.loading.report import LoadReport
+    from cio_facade.loading.report import LoadReport, Progress
 
 __all__ = ["command"]
 
@@ -187,12 +187,17 @@ def _run(ctx: click.Context, given: dict[str, Any]) -> tuple[LoadReport, Failure
     display = display_for(_label(given["source"]), quiet=given["quiet"], as_json=given["as_json"])
     client = _client(given)
     try:
-        with _interruptible(), client or nullcontext(), display:
+        with _interruptible() as interrupt_again, client or nullcontext(), display:
+
+            def update(progress: Progress) -> None:
+                interrupt_again()
+                display.update(progress)
+
             report = load(
                 given["source"],
                 given["as_"],
                 client=client,
-                on_progress=display.update,
+                on_progress=update,
                 confirm=None if given["yes"] else partial(_confirm, display),
                 **_said(given),
             )
@@ -291,17 +296,29 @@ def _somebody_is_there() -> bool:
 
 
 @contextmanager
-def _interruptible() -> Generator[None]:
-    """Take SIGTERM, by which schedulers end a task, for Ctrl-C: what is under way is noted before the end."""
+def _interruptible() -> Generator[Callable[[], None]]:
+    """Take SIGTERM, by which schedulers end a task, for Ctrl-C: what is under way is noted before the end.
+
+    Gives a function that interrupts once more when one of them has come: what a handler raises is lost where it happens
+    to interrupt a library that swallows it, such as pyarrow while it imports pandas.
+    """
+    came = False
 
     def stop(*_: object) -> None:
+        nonlocal came
+        came = True
         raise KeyboardInterrupt
 
-    former = signal.signal(signal.SIGTERM, stop)
+    def again() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield again
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _label(source: str) -> str:
