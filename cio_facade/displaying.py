@@ -84,8 +84,9 @@ def grid(
     names = list(dict.fromkeys(name for row in shown for name in row)) if columns is None else list(columns)
     left = len(every) - len(shown)
     notes = [f"and {left:,} more" if left else "", note if note or every else "nothing"]
-    head = "".join(f'<th scope="col" style="{_CELL};{_QUIET}">{_escaped(name)}</th>' for name in names)
-    body = "".join(f"<tr>{''.join(_cell(row.get(name)) for name in names)}</tr>" for row in shown)
+    styles = {name: _NUMBER if _is_figures(row.get(name) for row in shown) else _CELL for name in names}
+    head = "".join(f'<th scope="col" style="{styles[name]};{_QUIET}">{_escaped(name)}</th>' for name in names)
+    body = "".join(f"<tr>{''.join(_cell(row.get(name), styles[name]) for name in names)}</tr>" for row in shown)
     table = f'<table style="border-collapse:collapse"><thead><tr style="border-bottom:{_RULE}">{head}</tr></thead>'
     return _framed(title, f"{table}<tbody>{body}</tbody></table>" if shown else "", "; ".join(filter(None, notes)))
 
@@ -106,7 +107,7 @@ def fields(pairs: Mapping[str, Any], *, title: str = "", note: str = "") -> str:
     1
     """
     rows = "".join(
-        f'<tr><th scope="row" style="{_CELL};{_QUIET}">{_escaped(name)}</th>{_cell(value, numbers=False)}</tr>'
+        f'<tr><th scope="row" style="{_CELL};{_QUIET}">{_escaped(name)}</th>{_cell(value, _CELL)}</tr>'
         for name, value in pairs.items()
         if value is not None
     )
@@ -206,10 +207,14 @@ def _framed(title: str, inner: str, note: str) -> str:
     return f'<div style="line-height:1.4">{head}{inner}{foot}</div>'
 
 
-def _cell(value: Any, *, numbers: bool = True) -> str:
-    if numbers and isinstance(value, int | float) and not isinstance(value, bool):
-        return f'<td style="{_NUMBER}">{_escaped(value)}</td>'
-    return f'<td style="{_CELL}">{"" if value is None else _escaped(value)}</td>'
+def _cell(value: Any, style: str) -> str:
+    return f'<td style="{style}">{"" if value is None else _escaped(value)}</td>'
+
+
+def _is_figures(values: Iterable[Any]) -> bool:
+    """Whether a column is read from its right: figures, and nothing else."""
+    told = [value for value in values if value is not None]
+    return bool(told) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in told)
 
 
 def _escaped(value: Any) -> str:

@@ -1,5 +1,7 @@
 """The typed semantic events, a module for each family; all of it is generated from the spec and only handed on here.
 
+Examples
+--------
 >>> from cio_facade.events import ecommerce
 >>> ecommerce.OrderCompleted.event_name
 'Order Completed'

@@ -80,6 +80,9 @@ class Outcome:
     reason: str | None = None
     status: int | None = None
 
+    def _repr_html_(self) -> str:
+        return _shown(self)
+
 
 @attrs.frozen(kw_only=True)
 class Report:

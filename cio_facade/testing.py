@@ -1,5 +1,7 @@
 """For tests of your own code: a transport that answers without a server and remembers, and a clock that does not wait.
 
+Examples
+--------
 >>> from cio_facade import CustomerIO
 >>> transport = RecordingTransport()
 >>> with CustomerIO("key", transport=transport) as cio:

@@ -3,13 +3,14 @@
 import gzip
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 import httpx
 import orjson
 
 from cio_facade import devices, objects, people
 from cio_facade.client import CustomerIO
+from cio_facade.errors import CustomerIOError
 from cio_facade.events import customerio
 from cio_facade.messages import Message
 
@@ -88,8 +89,8 @@ class Traces:
         if one_by_one:
             for message in messages:
                 client.send(message)
-        else:
-            client.send_many(messages)
+        elif not (report := client.send_many(messages)).complete:
+            raise CustomerIOError(f"{report.accepted - report.delivered} of {report.accepted} calls were not delivered")
         rows: list[dict[str, Any]] = []
         for kind, ids in noted.items():
             own = sum(map(self._is_own, ids))
@@ -109,9 +110,8 @@ class Traces:
     def _note_all(self, request: httpx.Request) -> None:
         said = _read(request)
         calls = said.get("batch")
-        for call in cast("list[Any]", calls) if isinstance(calls, list) else [said]:
-            if isinstance(call, dict):
-                self._note(cast("dict[str, Any]", call))
+        for call in calls if _is_list(calls) else [said]:
+            self._note(_object(call))
 
     def _note(self, call: Mapping[str, Any]) -> None:
         traits = _object(call.get("traits"))
@@ -146,6 +146,10 @@ def _read(request: httpx.Request) -> dict[str, Any]:
     except (orjson.JSONDecodeError, OSError):
         return {}
     return _object(said)
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def _object(value: Any) -> dict[str, Any]:

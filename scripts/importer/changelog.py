@@ -10,7 +10,7 @@ RELEASE = re.compile(r"^## (?P<title>.*)$", re.MULTILINE)
 def with_report(changelog: str, lists: str) -> str:
     """Return the changelog with the lists of a report under its unreleased version.
 
-    A version that is unreleased says so in its heading; without one, a heading ``Unreleased`` is put above the newest.
+    A version that is unreleased says so in its heading; without one, ``[Unreleased]`` is put above the newest.
     Lists that stand there already are not added again.
 
     Parameters
@@ -25,9 +25,9 @@ def with_report(changelog: str, lists: str) -> str:
         return changelog
     first = RELEASE.search(changelog)
     if first is None:
-        return f"{changelog.rstrip()}\n\n## Unreleased\n\n{entry}"
+        return f"{changelog.rstrip()}\n\n## [Unreleased]\n\n{entry}"
     if "unreleased" not in first["title"].lower():
-        return f"{changelog[: first.start()]}## Unreleased\n\n{entry}\n{changelog[first.start() :]}"
+        return f"{changelog[: first.start()]}## [Unreleased]\n\n{entry}\n{changelog[first.start() :]}"
     following = RELEASE.search(changelog, first.end())
     end = following.start() if following else len(changelog)
     rest = changelog[end:]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from browsing import Watch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytest.importorskip("zensical", reason="needs the extra [docs]: pip install -e '.[docs]'")
 
@@ -77,16 +78,31 @@ def test_a_page_from_the_disk_asks_nothing_but_the_disk(page: Page, site: Path) 
     [
         ("order refunded", "Order Refunded", "order-refunded"),
         ("RedisPace", "RedisPace", "RedisPace"),
-        ("CIO_STATE", "Configuration", ""),
+        ("CIO_STATE", "Environment", "environment"),
     ],
 )
 def test_the_search_finds_it_and_leads_there(page: Page, home: str, words: str, title: str, heading: str) -> None:
     watch = Watch(page, home)
     page.goto(f"{home}index.html")
-    page.keyboard.press("Control+k")
-    page.keyboard.type(words)
-    result = page.locator("a").filter(has_text=re.compile(re.escape(title), re.IGNORECASE)).filter(visible=True).first
+    result = page.get_by_role("option").filter(has=page.get_by_role("heading", name=title)).first
+    type_until_there(page, words, result)
     result.click()
     expect(page).to_have_url(re.compile(r"/reference/.*\.html"))
     assert heading in page.url
     assert watch.faults == []
+
+
+def type_until_there(page: Page, words: str, result: Locator) -> None:
+    """Open the search by its key and type, as a reader does; what comes before it has started is lost, and repeated."""
+    box = page.get_by_placeholder("Search")
+    for _ in range(20):
+        with suppress(AssertionError):
+            if not box.is_visible():
+                page.keyboard.press("Control+k")
+            expect(box).to_be_visible(timeout=1_000)
+            box.fill("")
+            box.press_sequentially(words)
+            expect(result).to_be_visible(timeout=1_000)
+            expect(box).to_have_value(words, timeout=1_000)
+            return
+    pytest.fail(f"the search does not find {words!r}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import DOCUMENTS, ROOT, SHELL, blocks, having, lines, name, prose, words
+from documents import DOCUMENTS, ROOT, SHELL, blocks, files, having, lines, name, prose, words
 
 if TYPE_CHECKING:
     import click
@@ -62,6 +62,13 @@ def _python(document: Path) -> str:
             text = block.text.splitlines()
             told[block.line - 1 : block.line - 1 + len(text)] = text
     return "\n".join(told)
+
+
+@pytest.mark.parametrize("document", [document for document in DOCUMENTS if files(document)], ids=name)
+def test_every_file_in_a_document_is_run_by_a_test(document: Path) -> None:
+    """A test that makes and runs the files of a page has the page's name."""
+    tests = [*(ROOT / "tests" / "docs").glob("test_*.py"), *(ROOT / "tests" / "frameworks").glob("test_*.py")]
+    assert any(document.name in test.read_text("utf-8") for test in tests if test != Path(__file__))
 
 
 @every_document

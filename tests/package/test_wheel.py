@@ -141,6 +141,13 @@ def test_the_licences_are_in_the_wheel_and_named_by_its_metadata(wheel: Path) ->
     assert {name.partition(".dist-info/licenses/")[2] for name in _names(wheel)} - {""} == told
 
 
+def test_no_file_is_in_the_wheel_twice_but_the_licences(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        found = [(archive.read(name), name) for name in _names(wheel) if ".dist-info/licenses/" not in name]
+    contents = [content for content, _ in found if content]
+    assert len(contents) == len(set(contents))
+
+
 SMOKE = """
 import asyncio, importlib.resources, logging, pathlib, pickle, sys
 import cio_facade, cio_pipelines

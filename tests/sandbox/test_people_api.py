@@ -106,7 +106,7 @@ def test_objects_are_found_by_id_and_by_type(filled: Sandbox) -> None:
 
 
 def test_texts_of_any_kind_come_back_as_they_were(sandbox: Sandbox, strict: httpx.Client) -> None:
-    odd = 'nul \0 quote " back \\ line \n \u2028 😀'
+    odd = 'nul \0 quote " back \\ line \n \u2028 \U0001f600'
     told: dict[str, Any] = {
         "userId": odd,
         "anonymousId": odd,

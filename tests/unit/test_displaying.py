@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cio_facade import DeadLetter, LoadReport, Receipt, Report, displaying, load, messages
+from cio_facade import DeadLetter, LoadReport, Outcome, Receipt, Report, displaying, load, messages
 from cio_facade.events import ecommerce
 
 HOSTILE = [
@@ -74,6 +74,7 @@ def shown(value: str) -> Iterator[str]:
     yield messages.identify(value, {value: {value: value}})._repr_html_()
     yield Receipt(value, 200, 1)._repr_html_()
     yield DeadLetter(value, 0, value, 400)._repr_html_()
+    yield Outcome(value, "failed", value)._repr_html_()
     letters = (DeadLetter(value, 0, value, None),)
     yield Report(accepted=2, rejected=2, reasons={value: 1, "other": 1}, dead_letters=letters)._repr_html_()
     yield LoadReport(

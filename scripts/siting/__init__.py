@@ -1,0 +1,1 @@
+"""From the project's documents to the pages of its site."""
