@@ -18,6 +18,12 @@ jedi = pytest.importorskip("jedi", reason="needs the package jedi")
 HEAD = "from cio_facade import AsyncCustomerIO, CustomerIO, events, messages\ncio = CustomerIO('key')\n"
 
 
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of this process alone: jedi reads half a file where another process is writing it."""
+    monkeypatch.setattr(jedi.settings, "cache_directory", str(tmp_path_factory.getbasetemp() / "jedi"))
+
+
 def _offered(text: str) -> dict[str, object]:
     return {found.name_with_symbols: found for found in jedi.Script(HEAD + text).complete()}
 

@@ -156,7 +156,7 @@ def test_oversize_is_lost_without_a_word_where_no_one_looks(sandbox: Any, connec
 @pytest.fixture
 def hasty() -> Iterator[Any]:
     """A sandbox that takes five requests in a minute: the window is not over before the test is."""
-    document = copy.deepcopy(sandboxes.server.published())
+    document = copy.deepcopy(sandboxes.published())
     document["x-limits"]["window"] = {"requests": 5, "seconds": 60}
     with sandboxes.Sandbox(document=document) as running:
         yield running
