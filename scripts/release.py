@@ -37,8 +37,8 @@ DIST = ROOT / "dist"
 ROOMS = ("unit", "properties", "scenarios", "sandbox", "cli", "loading", "demo", "editors")
 """The rooms of tests/ that need nothing but the package and the spec."""
 
-OF_THE_TREE = ("unit/test_architecture.py", "sandbox/test_vendored.py")
-"""Tests in those rooms that read the sources."""
+OF_THE_TREE = ("unit/test_architecture.py", "sandbox/test_vendored.py", "demo/test_sample.py")
+"""Files of tests in those rooms that read the sources, or run the scripts."""
 
 _SECONDS = 1800
 

@@ -6,7 +6,6 @@ import asyncio
 import doctest
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,14 +148,17 @@ def test_options_are_the_sandbox_s(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_end_says_what_was_deleted_and_may_come_twice(own: Workspace) -> None:
     fill(own)
-    assert own.sandbox
+    assert own.page
+    page = httpx.URL(own.page)
+    assert httpx.get(page, verify=False).status_code == 200
     assert [(row["what"], row["deleted"]) for row in own.close()] == [("people", 4), ("objects", 1), ("devices", 1)]
     assert own.close() == []
     with pytest.raises(RuntimeError):
         own.received()
     with pytest.raises(CustomerIOError):
         own.client.identify("u1")
-    assert "cio-facade-sandbox" not in {thread.name for thread in threading.enumerate()}
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(page, verify=False)
 
 
 # A real workspace -----------------------------------------------------------------------------------------------------
