@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,7 +17,7 @@ __all__ = ["serving"]
 # Seconds that requests under way have to end in when the server stops, before they are cut off.
 _GRACE = 0.5
 # Turns of the event loop that a connection takes from asking to being made: asyncio leaks those that are in between
-# when a server closes.
+# when a server closes, so it first accepts no more, and then gives these their time.
 _TURNS_TO_ACCEPT = 3
 # Seconds that an idle connection is kept open: longer than clients keep it, who would otherwise write to a closed one.
 _KEEP_ALIVE = 75
@@ -79,6 +79,11 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - closed by their servers
         self._closing()
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listening in server.sockets:
+                with suppress(NotImplementedError):  # of event loops that ask nobody whether there is something to read
+                    loop.remove_reader(listening.fileno())
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         for server in self.servers:

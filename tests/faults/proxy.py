@@ -27,6 +27,8 @@ __all__ = ["GOOD", "Exchange", "Fault", "FaultProxy", "by_chance", "each", "ever
 
 _HOST = "127.0.0.1"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger: closing resets the connection
+# Turns of the event loop that a connection takes from asking to being made.
+_TURNS_TO_ACCEPT = 4
 _LARGEST = 1 << 22
 _CHUNK = 1 << 16
 _LOOK = 0.05
@@ -235,7 +237,7 @@ class FaultProxy:
             await asyncio.wait(self._tasks, timeout=self._grace)
         if self._ending is not None:
             self._ending.cancel()
-        self._down()
+        await self._down()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -244,20 +246,30 @@ class FaultProxy:
         listener = _bound(self.port)
         self._listener = await asyncio.start_server(self._connected, sock=listener, limit=_LARGEST, ssl=self._tls)
 
-    def _down(self) -> None:
+    async def _down(self) -> None:
         """Refuse connections, and reset those that there are."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            # Connections that are being accepted when a server closes are leaked: none is any more, and those that
+            # were have come about.
+            for listening in listener.sockets:
+                self._loop.remove_reader(listening.fileno())
+            self._reset()
+            for _ in range(_TURNS_TO_ACCEPT):
+                await asyncio.sleep(0)
+            listener.close()
+        self._reset()
+
+    def _reset(self) -> None:
         for writer in self._open:
             _reset(writer)
 
     def _begin_outage(self, seconds: float) -> None:
-        if self._listener is not None:
-            self._down()
-            self._ending = self._loop.create_task(self._end_outage(seconds))
+        if self._listener is not None and (self._ending is None or self._ending.done()):
+            self._ending = self._loop.create_task(self._pause(seconds))
 
-    async def _end_outage(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
+        await self._down()
         await asyncio.sleep(seconds)
         await self._up()
 
