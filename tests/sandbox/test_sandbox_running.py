@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -204,3 +205,24 @@ def test_without_the_extra_the_import_says_what_to_install(missing: str) -> None
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError" in run.stderr
     assert f"the sandbox needs {missing}: pip install 'cio-facade[sandbox]'" in run.stderr
+
+
+def test_no_connection_is_leaked_that_is_being_accepted_when_the_sandbox_stops() -> None:
+    """What the garbage collector finds unclosed is a failure of pytest's."""
+    for _ in range(20):
+        stopped = threading.Event()
+        with ThreadPoolExecutor(4) as others:
+            with Sandbox() as sandbox:
+                asking = [others.submit(_ask_on_and_on, httpx.URL(sandbox.url), stopped) for _ in range(4)]
+                stopped.wait(0.03)
+            stopped.set()
+        for one in asking:
+            one.result()
+        gc.collect()
+
+
+def _ask_on_and_on(url: httpx.URL, stopped: threading.Event) -> None:
+    while not stopped.is_set():
+        with suppress(OSError), socket.create_connection((url.host, url.port or 0), 1) as connection:
+            connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            connection.recv(10)
