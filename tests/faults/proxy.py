@@ -233,11 +233,13 @@ class FaultProxy:
         await self._up()
         ready.set_result(None)
         await self._stopped.wait()
+        if self._ending is not None:
+            await self._ending
+        # Whoever came now would be cut off when the server has it, and nobody would know.
+        await self._refuse()
         if self._tasks:  # those whose clients have gone soon know what they did
             await asyncio.wait(self._tasks, timeout=self._grace)
-        if self._ending is not None:
-            self._ending.cancel()
-        await self._down()
+        self._reset()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -246,19 +248,18 @@ class FaultProxy:
         listener = _bound(self.port)
         self._listener = await asyncio.start_server(self._connected, sock=listener, limit=_LARGEST, ssl=self._tls)
 
-    async def _down(self) -> None:
-        """Refuse connections, and reset those that there are."""
+    async def _refuse(self) -> None:
+        """Let nobody in from now on."""
         listener, self._listener = self._listener, None
-        if listener is not None:
-            # Connections that are being accepted when a server closes are leaked: none is any more, and those that
-            # were have come about.
-            for listening in listener.sockets:
-                self._loop.remove_reader(listening.fileno())
-            self._reset()
-            for _ in range(_TURNS_TO_ACCEPT):
-                await asyncio.sleep(0)
-            listener.close()
-        self._reset()
+        if listener is None:
+            return
+        # Connections that are being accepted when a server closes are leaked: none is any more, and those that were
+        # have come about.
+        for listening in listener.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        listener.close()
 
     def _reset(self) -> None:
         for writer in self._open:
@@ -269,9 +270,13 @@ class FaultProxy:
             self._ending = self._loop.create_task(self._pause(seconds))
 
     async def _pause(self, seconds: float) -> None:
-        await self._down()
-        await asyncio.sleep(seconds)
-        await self._up()
+        self._reset()
+        await self._refuse()
+        self._reset()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+        if not self._stopped.is_set():
+            await self._up()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
