@@ -211,7 +211,7 @@ def test_one_bad_message_costs_one_message(kind: Any, status: int, reads: bool) 
 def test_a_size_that_is_refused_is_no_word_about_the_compression() -> None:
     transport = RecordingTransport([413])
     with connected(CustomerIO, transport, gzip=True, limits=SMALL) as cio:
-        report = cio.send_many(messages.track(f"u{n}", "Seen", {"text": "x" * 100}) for n in range(4))
+        report = cio.send_many(messages.track("u1", "Seen", {"text": "x" * 100}) for _ in range(4))
     assert report.delivered == 4
     assert not any(parcel for parcel in transport.requests[1:] if packed(parcel))  # the halves are small
 
