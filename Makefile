@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian npm demo test test-faults generate check-generated import-spec update lint types format bench docs links notebooks screenshots vendor release clean
+.PHONY: help setup debian npm demo test test-faults test-lowest generate check-generated import-spec update lint types format bench docs links notebooks screenshots vendor release clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,9 @@ test: setup debian npm lint types check-generated  ## everything that CI runs
 
 test-faults: setup debian  ## the fault tests in their long form: 200 000 messages, hundreds of kills, 5 million rows
 	CIO_FAULTS=long $(BIN)/python -m pytest tests/faults tests/loading tests/sandbox -o faulthandler_timeout=1800 $(ARGS)
+
+test-lowest: setup debian  ## the package's own tests with the oldest versions that pyproject.toml allows
+	$(BIN)/python scripts/lowest.py
 
 generate: setup  ## the typed client in generated/ from cio_pipelines_api.json, and the pages of the reference
 	$(BIN)/python scripts/generate.py

@@ -13,37 +13,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-import venv
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from scripts.installed import ROOT, FailedError, environment, run, step, tested
 
-__all__ = ["OF_THE_TREE", "ROOMS", "NotReleasableError", "Release", "main", "refusal"]
+__all__ = ["NotReleasableError", "Release", "main", "refusal"]
 
-ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 
-ROOMS = ("unit", "properties", "scenarios", "sandbox", "cli", "loading", "demo", "editors")
-"""The rooms of tests/ that need nothing but the package and the spec."""
 
-OF_THE_TREE = ("unit/test_architecture.py", "sandbox/test_vendored.py", "demo/test_sample.py")
-"""Files of tests in those rooms that read the sources, or run the scripts."""
-
-_SECONDS = 1800
-
-
-class NotReleasableError(Exception):
+class NotReleasableError(FailedError):
     """Something is not as a release must be."""
 
 
@@ -103,29 +87,9 @@ def _release() -> Release:
 
 def _git(*words: str) -> str:
     try:
-        return _run("git", *words, cwd=ROOT)
-    except (OSError, NotReleasableError) as error:
+        return run("git", *words, cwd=ROOT)
+    except (OSError, FailedError) as error:
         raise NotReleasableError(f"this is no clone of the project: git {words[0]} failed") from error
-
-
-def _run(*command: str | Path, cwd: Path, **env: str) -> str:
-    """Run a command that knows nothing of this process's Python and its settings; give what it printed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CIO_", "PYTEST_"))}
-    words = [str(word) for word in command]
-    done = subprocess.run(
-        words, cwd=cwd, env={**kept, **env}, capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
-    if done.returncode:
-        raise NotReleasableError(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-@contextmanager
-def _step(name: str) -> Iterator[None]:
-    print(f"{name} ...", flush=True)
-    begun = time.monotonic()
-    yield
-    print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def _tool(name: str) -> Path:
@@ -137,28 +101,20 @@ def _build() -> tuple[Path, Path]:
     shutil.rmtree(DIST, ignore_errors=True)
     # The time of the commit in the archives: who builds the same commit has the same bytes.
     epoch = _git("log", "-1", "--format=%ct").strip()
-    _run(sys.executable, "-m", "build", "--outdir", DIST, ROOT, cwd=ROOT, SOURCE_DATE_EPOCH=epoch)
+    run(sys.executable, "-m", "build", "--outdir", DIST, ROOT, cwd=ROOT, SOURCE_DATE_EPOCH=epoch)
     (source,) = DIST.glob("*.tar.gz")
     (wheel,) = DIST.glob("*.whl")
     return source, wheel
 
 
 def _check(source: Path, wheel: Path) -> None:
-    _run(_tool("twine"), "check", "--strict", source, wheel, cwd=ROOT)
-    _run(_tool("check-wheel-contents"), wheel, cwd=ROOT)
+    run(_tool("twine"), "check", "--strict", source, wheel, cwd=ROOT)
+    run(_tool("check-wheel-contents"), wheel, cwd=ROOT)
 
 
 def _check_contents() -> None:
     """Hold these two to what tests/package says of a source distribution and a wheel."""
-    _run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/package", cwd=ROOT, CIO_DIST=str(DIST))
-
-
-def _environment(folder: Path, *what: str | Path) -> Path:
-    """Make a clean environment with these in it, and give its Python."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    _run(python, "-m", "pip", "install", "--quiet", *what, cwd=folder)
-    return python
+    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/package", cwd=ROOT, CIO_DIST=str(DIST))
 
 
 _INSTALLED = """
@@ -172,60 +128,36 @@ for file in sorted(ours):
 
 def _installed(python: Path, folder: Path) -> str:
     """Each file of the package as it is installed, with its checksum."""
-    found = _run(python, "-c", _INSTALLED, cwd=folder)
+    found = run(python, "-c", _INSTALLED, cwd=folder)
     if not found:
         raise NotReleasableError(f"nothing is installed in {folder}")
     return found
-
-
-_WHERE = "import cio_facade, cio_pipelines; print(cio_facade.__file__, cio_pipelines.__file__, sep='\\n')"
-
-
-def _without_tree(folder: Path) -> None:
-    """Lay out the tests, and what those read that need nothing but the package."""
-    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in OF_THE_TREE:
-        (folder / "tests" / name).unlink()
-    for name in ("cio_pipelines_api.json", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
-
-
-def _test(python: Path, folder: Path) -> str:
-    """Run the tests against what is installed for this Python, and give their last line."""
-    for where in _run(python, "-c", _WHERE, cwd=folder).split():
-        if not Path(where).is_relative_to(python.parents[1]):
-            raise NotReleasableError(f"what is tested is not what was installed: {where}")
-    rooms = [f"tests/{room}" for room in ROOMS]
-    told = _run(python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *rooms, cwd=folder)
-    return told.strip().splitlines()[-1]
 
 
 def _install_and_test(source: Path, wheel: Path) -> str:
     extras = "all,tests"
     with tempfile.TemporaryDirectory(prefix="cio-release-") as made:
         folder = Path(made).resolve()
-        with _step("install the source distribution"):
-            unpacked = _installed(_environment(folder / "source", source), folder)
-        with _step("install the wheel"):
-            python = _environment(folder / "wheel", f"{wheel}[{extras}]")
+        with step("install the source distribution"):
+            unpacked = _installed(environment(folder / "source", source), folder)
+        with step("install the wheel"):
+            python = environment(folder / "wheel", f"{wheel}[{extras}]")
         if unpacked != _installed(python, folder):
             raise NotReleasableError("the source distribution installs other files than the wheel")
-        (folder / "away").mkdir()
-        _without_tree(folder / "away")
-        with _step("test the wheel"):
-            return _test(python, folder / "away")
+        with step("test the wheel"):
+            return tested(python, folder / "away")
 
 
 def _make(version: str) -> None:
     """Build, check, install and test; say what was made."""
-    with _step(f"build {version}"):
+    with step(f"build {version}"):
         source, wheel = _build()
-    with _step("check with twine and check-wheel-contents"):
+    with step("check with twine and check-wheel-contents"):
         _check(source, wheel)
-    with _step("check contents and metadata"):
+    with step("check contents and metadata"):
         _check_contents()
-    tested = _install_and_test(source, wheel)
-    print(f"\n{tested}")
+    told = _install_and_test(source, wheel)
+    print(f"\n{told}")
     for path in (source, wheel):
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size} bytes  sha256 {checksum}")
@@ -241,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
         reason = refusal(release)
         if reason is None or options.dirty:
             _make(release.version)
-    except NotReleasableError as error:
+    except FailedError as error:
         reason, options.dirty = str(error), False
     if reason:
         print(f"for a try only: {reason}" if options.dirty else f"not releasable: {reason}", file=sys.stderr)

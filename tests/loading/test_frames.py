@@ -80,8 +80,9 @@ def test_a_column_of_one_type_keeps_it(values, type_, read):
 
 def test_ids_of_every_kind_are_kept():
     one = uuid.uuid4()
-    assert column(one)[0] == "UUID"
-    assert [str(value) for value in column(one)[1]] == [str(one)]
+    infers = int(pa.__version__.partition(".")[0]) >= 24  # older ones know no UUID by itself, and it goes as text
+    type_, (read,) = column(one)
+    assert (type_, str(read)) == (("UUID", str(one)) if infers else ("JSON", f'"{one}"'))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import release
+from scripts import installed
 from scripts.release import Release, refusal
 
 DATED = "# Changelog\n\n## [1.2.0] - 2026-01-31\n\n### Added\n\n## [1.1.0] - 2025-12-01\n"
@@ -47,15 +47,15 @@ def test_what_is_not_in_order_is_said(change: dict[str, object], why: str) -> No
 def test_the_changelog_is_in_the_form_that_a_release_asks_for() -> None:
     from cio_facade import __version__
 
-    changelog = (release.ROOT / "CHANGELOG.md").read_text("utf-8")
+    changelog = (installed.ROOT / "CHANGELOG.md").read_text("utf-8")
     assert refusal(Release(__version__, (), (), changelog)) is None
 
 
 def test_the_tests_that_run_without_the_tree_ask_nothing_of_its_scripts() -> None:
-    tests = release.ROOT / "tests"
-    left_out = {tests / name for name in release.OF_THE_TREE}
+    tests = installed.ROOT / "tests"
+    left_out = {tests / name for name in installed.OF_THE_TREE}
     assert all(path.exists() for path in left_out)
-    rooms = [path for room in release.ROOMS for path in (tests / room).rglob("*.py")]
+    rooms = [path for room in installed.ROOMS for path in (tests / room).rglob("*.py")]
     asking = {path for path in rooms if "scripts" in _imported(path.read_text("utf-8"))}
     assert asking <= left_out
 
