@@ -20,7 +20,9 @@ _RATE = "events_per_second"
 _RUNS = {"small events": "small", "large events": "large"}
 _OURS = {OURS, ASYNC, GZIP, OUTBOX, DURABLE}
 _LEFT, _WIDTH, _RIGHT, _TOP, _BAR, _ROW = 270, 520, 80, 48, 11, 34
+# A ground of its own: as a picture in a page it knows the colours of the system, not those that the page was switched to.
 _STYLE = """
+.paper { fill: #ffffff; }
 text { font: 12px sans-serif; fill: #1f2328; }
 .ours { font-weight: bold; }
 .number { font-size: 10px; }
@@ -28,6 +30,7 @@ text { font: 12px sans-serif; fill: #1f2328; }
 .small { fill: #0969da; }
 .large { fill: #bc4c00; }
 @media (prefers-color-scheme: dark) {
+  .paper { fill: #0d1117; }
   text { fill: #e6edf3; }
   .grid { stroke: #3d444d; }
   .small { fill: #58a6ff; }
@@ -49,10 +52,12 @@ def plot(figures: Sequence[Figure]) -> str:
     low = floor(log10(min(every)))
     high = max(low + 1, ceil(log10(max(every))))
     height = _TOP + _ROW * len(whom) + 10
-    size = f'viewBox="0 0 {_LEFT + _WIDTH + _RIGHT} {height}"'
+    width = _LEFT + _WIDTH + _RIGHT
+    size = f'viewBox="0 0 {width} {height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="Events a second of each client">',
         f"<style>{_STYLE}</style>",
+        f'<rect class="paper" width="{width}" height="{height}" rx="8"/>',
         *_legend(),
         *_grid(low, high, height),
     ]
