@@ -186,5 +186,6 @@ def _loop() -> object:
 
 
 def async_parts_of(client: AsyncCustomerIO) -> tuple[Core, Callable[[Parcel], Coroutine[Any, Any, Answer]]]:
-    """Give what an outbox needs of a client: its settings, and what makes one attempt to deliver a parcel."""
+    """Give what an outbox needs of a client, as `client.parts_of` does."""
+    client._check_open()  # pyright: ignore[reportPrivateUsage]
     return client._core, client._post  # pyright: ignore[reportPrivateUsage]

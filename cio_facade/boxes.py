@@ -10,7 +10,7 @@ import warnings
 from contextlib import ExitStack
 from functools import cache
 from itertools import islice
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Final, Literal, get_args
 from weakref import WeakSet
 
@@ -149,7 +149,7 @@ class Box:
 
     def __init__(self, core: Core, settings: Settings) -> None:
         self._core, self._settings = core, settings
-        self._beginning = Lock()
+        self._beginning = RLock()
         self._final: Report | None = None
         self._journal: Journal | None = self._opened()
         self._letters: DeadLetterFile | None = self._letter_file()
@@ -212,7 +212,7 @@ class Box:
 
     def _forget(self) -> None:
         """Begin anew, in the child of a fork: what was put is the parent's, and so are its threads and files."""
-        self._beginning = Lock()
+        self._beginning = RLock()
         self._retire()
         if self._journal is not None:
             self._journal.abandon()

@@ -236,5 +236,12 @@ class CustomerIO(Verbs[Receipt]):
 
 
 def parts_of(client: CustomerIO) -> tuple[Core, Callable[[Parcel], Answer]]:
-    """Give what an outbox needs of a client: its settings, and what makes one attempt to deliver a parcel."""
+    """Give what an outbox needs of a client: its settings, and what makes one attempt to deliver a parcel.
+
+    Raises
+    ------
+    CustomerIOError
+        The client is closed: what an outbox took would never leave.
+    """
+    client._check_open()  # pyright: ignore[reportPrivateUsage]
     return client._core, client._post  # pyright: ignore[reportPrivateUsage]

@@ -6,7 +6,7 @@ import os
 import random
 from collections import deque
 from hashlib import blake2b
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -171,7 +171,7 @@ class _SharedPace(Pace):
 
     def unlock(self) -> None:
         """Begin with a fresh lock: after a fork, the thread that held it may not be there."""
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may send while its thread is in here; at worst two go at once
 
     def reserve(self, now: float) -> float:
         with self._lock:
@@ -190,7 +190,7 @@ class _Paces:
     """The paces of this process, by key and server; each lives as long as its clients."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._known: WeakValueDictionary[tuple[object, ...], _SharedPace] = WeakValueDictionary()
 
     def of(self, settings: Settings, limits: Limits, clock: Clock) -> _SharedPace:
@@ -208,7 +208,7 @@ class _Paces:
 
     def unlock(self) -> None:
         """Begin with fresh locks after a fork."""
-        self._lock = Lock()
+        self._lock = RLock()
         for pace in self._known.values():
             pace.unlock()
 

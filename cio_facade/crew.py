@@ -6,12 +6,14 @@ thread. Whoever feeds the delivery does no more than that, and may be blocked by
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
-from threading import TIMEOUT_MAX, Condition, Lock, Thread
+from threading import TIMEOUT_MAX, Condition, Lock, RLock, Thread
 from time import sleep
 from typing import TYPE_CHECKING
 
 from cio_facade.delivery import Send, Wait
+from cio_facade.reentry import holding
 from cio_facade.streams import LINGER
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class Crew:
         afterwards: Callable[[], object] | None = None,
     ) -> None:
         self.delivery = delivery
-        self.lock = Lock()
+        self.lock = RLock()  # so that who holds it is known; nobody takes it twice
+        self.held_here = holding(self.lock)
         self.raised: BaseException | None = None
         """What a thread met that is no answer: the caller's, who waits for it."""
         self._post, self._clock, self._most, self._afterwards = post, clock, most, afterwards
@@ -120,6 +123,8 @@ class Crew:
     # The threads -----------------------------------------------------------------------------------------------------
 
     def _hire(self) -> None:
+        if sys.is_finalizing():  # it would never begin, and Python up to 3.11 waits for it
+            return
         try:
             # A daemon: a request that hangs must not keep the process from ending.
             Thread(target=self._run, name="cio_facade", daemon=True).start()

@@ -11,6 +11,7 @@ from cio_pipelines import constants
 
 from cio_facade.errors import ValidationError
 from cio_facade.messages import Message
+from cio_facade.misfits import misfit
 from cio_facade.validation import Validator
 from cio_facade.values import plain, to_json
 
@@ -286,4 +287,4 @@ def _wire(message: CallModel) -> dict[str, Any]:
         return {field: value for field, value in message.to_dict().items() if value is not None}
     except Exception as error:
         problem = f"gives no call: {type(error).__name__} in to_dict(); pass messages.track(...) or a generated model"
-    raise ValidationError(field="message", problem=problem)
+    raise misfit(message) or ValidationError(field="message", problem=problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from cio_facade.accounts import message_id_of
@@ -12,6 +12,7 @@ from cio_facade.boxes import NO_ROOM, TELLING, Settings
 from cio_facade.crew import Crew
 from cio_facade.encoding import parted
 from cio_facade.errors import OutboxError, OutboxFullError
+from cio_facade.reentry import INSIDE, holding
 from cio_facade.running import Running
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Engine(Running):
         super().__init__(backlog, settings, clock)
         self._post = post
         self._crew = Crew(backlog.delivery, self._attempt, clock, lanes, self._afterwards)
-        self._refilling = Lock()
+        self._refilling = RLock()
         self._tend()
         with self._crew.lock:
             self._crew.tend(self._tend, settings.tend_every)
@@ -47,6 +48,8 @@ class Engine(Running):
         backlog, crew = self.backlog, self._crew
         if backlog.journal is not None:
             return False
+        if crew.held_here():
+            raise OutboxError(INSIDE)
         with crew.lock:
             if self._closed or crew.raised is not None or not backlog.has_room(1, len(one.data)):
                 return False
@@ -59,6 +62,7 @@ class Engine(Running):
 
     def put(self, chunk: Chunk, timeout: float | None) -> int:
         """Take messages that are fit to be sent, all or none; in halves where all are more than ever fit."""
+        self._check_outside()
         size = sum(map(len, chunk.data))
         if len(chunk.data) > 1 and self._settings.never_fits(len(chunk.data), size):
             return sum(self.put(half, timeout) for half in parted(chunk, len(chunk.data) // 2))
@@ -70,6 +74,7 @@ class Engine(Running):
 
     def refuse(self, refused: Iterable[tuple[str, str | None]]) -> None:
         """Count messages as rejected that are not taken."""
+        self._check_outside()
         with self._crew.lock:
             for reason, message_id in refused:
                 self.backlog.refuse(reason, message_id)
@@ -77,6 +82,7 @@ class Engine(Running):
 
     def flush(self, timeout: float | None) -> None:
         """Wait until all that was put before is settled."""
+        self._check_outside()
         crew, backlog = self._crew, self.backlog
         if backlog.is_telling:
             raise OutboxError(TELLING)
@@ -94,12 +100,14 @@ class Engine(Running):
 
     def report(self) -> Report:
         """Give the account as it stands."""
+        self._check_outside()
         with self._crew.lock:
             report = self.backlog.delivery.report()
         return self.backlog.of_file(report)
 
     def close(self, timeout: float | None) -> Report:
         """Take no more, flush, and end."""
+        self._check_outside()
         if self.backlog.is_telling:
             raise OutboxError(TELLING)
         self._closed = True
@@ -155,6 +163,11 @@ class Engine(Running):
                 crew.look()
         crew.give_way()
         return True
+
+    def _check_outside(self) -> None:
+        journal = self.backlog.journal
+        if self._crew.held_here() or holding(self._refilling)() or (journal is not None and journal.is_busy_here):
+            raise OutboxError(INSIDE)
 
     def _may_wait(self, until: float | None, number: int, size: int) -> bool:
         return self._settings.may_wait(number, size, late=self.backlog.is_telling or self._is_late(until))

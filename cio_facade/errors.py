@@ -79,7 +79,8 @@ class ValidationError(CustomerIOError):
     Attributes
     ----------
     field : str
-        Where in the call, as a path in the names of the wire: ``traits.email``, ``properties.items[2].price``.
+        Where in the call, as a path in the names of the wire: ``traits.email``, ``properties.items[2].price``. Of a
+        typed event that cannot be written, its class and where in it: ``OrderCompleted.products[0]``.
     problem : str
         What is wrong with it and what would be right; never the value.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, RLock, get_ident
 from typing import TYPE_CHECKING, Final, Literal
 
 from cio_facade import ledger
@@ -18,6 +18,7 @@ from cio_facade.errors import OutboxError
 from cio_facade.ledger import MARKS, Account, Group, Put, Settled, Totals
 from cio_facade.locks import BusyError
 from cio_facade.recovery import ERRORS
+from cio_facade.reentry import holding
 
 if TYPE_CHECKING:
     import os
@@ -43,6 +44,7 @@ class _Batch:
 
     def __init__(self, put: Put) -> None:
         self.puts = [put]
+        self.leader = get_ident()
         self._opened = False
         self._gate = Lock()  # opens with the commit
         self._gate.acquire()
@@ -113,8 +115,8 @@ class Journal:
         self._synchronous: Literal["FULL", "NORMAL"] = "FULL" if durability == "full" else "NORMAL"
         self._most = max_messages, max_bytes
         self._now = now
-        self._lock = Lock()  # over the database
-        self._gathering = Lock()  # over the batch and the noted outcomes
+        self._lock = RLock()  # over the database
+        self._gathering = RLock()  # over the batch and the noted outcomes
         self._batch: _Batch | None = None
         self._noted: dict[int, int] = {}
         self._closed = self._leading = self._forking = self._told = False
@@ -122,6 +124,13 @@ class Journal:
         self.opening = self._database.opening
         if self.opening.unclean or self.opening.salvage:
             _log.warning("outbox %s: %s", self._database.path, self.opening.words)
+
+    @property
+    def is_busy_here(self) -> bool:
+        """Whether this thread is in the middle of something here, and comes again from a signal handler."""
+        batch = self._batch
+        leads = batch is not None and batch.leader == get_ident()
+        return leads or holding(self._lock)() or holding(self._gathering)()
 
     def append(self, calls: Sequence[bytes]) -> range:
         """Keep calls; when this returns they are safe.
@@ -216,7 +225,7 @@ class Journal:
 
     def before_fork(self) -> None:
         """Wait until no thread is in the database: a child would find SQLite locked for ever."""
-        self._forking = self._lock.acquire(timeout=_FORK_SECONDS)
+        self._forking = not holding(self._lock)() and self._lock.acquire(timeout=_FORK_SECONDS)
 
     def after_fork(self) -> None:
         """Go on, in the parent."""
@@ -227,7 +236,7 @@ class Journal:
     def abandon(self) -> None:
         """Forget the file, in the child of a fork, where it has to be opened anew."""
         self._closed, self._leading, self._batch = True, False, None
-        self._lock, self._gathering = Lock(), Lock()
+        self._lock, self._gathering = RLock(), RLock()
         self._database.abandon(idle=self._forking)
         self._forking = False
 

@@ -168,7 +168,8 @@ def identify(user_id: Id | None, traits: Object | None = None, **fields: Unpack[
         Attributes of the person; ``email``, ``createdAt``, ``unsubscribed`` and ``cio_subscription_preferences``
         have a meaning of their own.
     **fields
-        See `CallFields`.
+        ``anonymous_id``, ``timestamp`` (a datetime with a zone, or ISO 8601 text), ``context``, ``integrations``,
+        ``message_id``: see `CallFields`.
 
     Examples
     --------
@@ -199,7 +200,8 @@ def track(
     properties : mapping, optional
         What is to be known of the event; beside a typed event, what its class does not name.
     **fields
-        See `TrackFields`.
+        ``anonymous_id``, ``timestamp`` (a datetime with a zone, or ISO 8601 text), ``context``, ``integrations``,
+        ``message_id``, ``group_id``: see `CallFields` and `TrackFields`.
 
     Examples
     --------
@@ -232,7 +234,8 @@ def page(
     properties : mapping, optional
         ``url``, ``title``, ``referrer``, ``path``, ``search`` and what else you know.
     **fields
-        See `PageFields`.
+        ``anonymous_id``, ``timestamp`` (a datetime with a zone, or ISO 8601 text), ``context``, ``integrations``,
+        ``message_id``, ``category``: see `CallFields` and `PageFields`.
 
     Examples
     --------
@@ -256,7 +259,8 @@ def screen(
     properties : mapping, optional
         What is to be known of the view.
     **fields
-        See `PageFields`.
+        ``anonymous_id``, ``timestamp`` (a datetime with a zone, or ISO 8601 text), ``context``, ``integrations``,
+        ``message_id``, ``category``: see `CallFields` and `PageFields`.
 
     Examples
     --------
@@ -279,7 +283,8 @@ def group(user_id: Id | None, group_id: Id, traits: Object | None = None, **fiel
         Attributes of the object; ``object_type_id`` (text) is its type, ``relationshipAttributes`` belong to
         the relation. The functions in ``objects`` put them in place.
     **fields
-        See `CallFields`.
+        ``anonymous_id``, ``timestamp`` (a datetime with a zone, or ISO 8601 text), ``context``, ``integrations``,
+        ``message_id``: see `CallFields`.
 
     Examples
     --------
@@ -299,7 +304,8 @@ def alias(user_id: Id, previous_id: Id, **fields: Unpack[CallFields]) -> Message
     previous_id : str, int or UUID
         The id, anonymous or not, that goes.
     **fields
-        See `CallFields`.
+        ``anonymous_id``, ``timestamp`` (a datetime with a zone, or ISO 8601 text), ``context``, ``integrations``,
+        ``message_id``: see `CallFields`.
 
     Examples
     --------
@@ -319,7 +325,7 @@ def merged(base: Any, over: Any) -> Any:
     if base is None or over is None:
         return base if over is None else over
     if not (_is_object(base) and _is_object(over)):
-        return base
+        return over if _is_object(base) else base
     both = dict(base)
     for key, value in over.items():
         inner = _is_object(_object(value)) and _is_object(_object(both.get(key)))
@@ -346,13 +352,23 @@ def _object(value: Any) -> Any:
     if type(value) is dict:
         return value.copy()  # pyright: ignore[reportUnknownVariableType]
     if hasattr(value, "to_dict"):
-        return value.to_dict()
+        return _written(value)
     return dict(value) if _is_object(value) else value
+
+
+def _written(model: CallModel) -> Any:
+    """Give the object that a model stands for; the model itself, for validation to refuse, if it cannot be written."""
+    try:
+        return model.to_dict()
+    except Exception:  # of whatever kind: a builder stops no stream
+        return model
 
 
 def _typed(user_id: Id | None, event: SemanticEvent, more: Any) -> dict[str, Any]:
     """Make the call of a typed event, which is all of it, or its properties and what it adds to the context."""
-    body = event.to_dict()
+    body = _written(event)
+    if body is event:
+        return {"type": "track", "userId": user_id, "event": event.event_name, "properties": event}
     if event.event_shape == "envelope":
         body = {"type": "track", "event": event.event_name, **body}  # parsed from a call, it may have neither
         body["properties"] = merged(body.get("properties"), more)

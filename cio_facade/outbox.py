@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import TIMEOUT_MAX, Lock
+from threading import TIMEOUT_MAX, RLock
 from typing import TYPE_CHECKING, Self
 
 from cio_facade.boxes import CLOSED, Box, OnFull, Settings, groups
@@ -10,6 +10,7 @@ from cio_facade.client import parts_of
 from cio_facade.encoding import alone
 from cio_facade.engine import Engine
 from cio_facade.errors import OutboxError
+from cio_facade.reentry import INSIDE, holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,7 +112,7 @@ class Outbox(Box):
         )
         super().__init__(core, settings)
         self._engine: Engine | None = None
-        self._closing = Lock()
+        self._closing = RLock()
 
     def put(self, message: CallModel, timeout: float | None = None) -> bool:
         """Take a message. When this returns it is safe: in memory, or committed to the file.
@@ -203,6 +204,8 @@ class Outbox(Box):
         if self._final is not None:
             return self._final
         engine = self._engine or self._begin()
+        if holding(self._closing)():
+            return engine.report()  # a signal handler, while its thread is at it
         if not self._closing.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, TIMEOUT_MAX))):
             return engine.report()  # another thread is at it
         try:
@@ -231,6 +234,8 @@ class Outbox(Box):
         """Start delivering in this process."""
         if self._final is not None:
             raise OutboxError(CLOSED)
+        if holding(self._beginning)():
+            raise OutboxError(INSIDE)
         with self._beginning:
             if self._engine is None:
                 lanes = self._settings.lanes or self._core.limits.in_flight
@@ -239,7 +244,7 @@ class Outbox(Box):
 
     def _forget(self) -> None:
         super()._forget()
-        self._closing = Lock()
+        self._closing = RLock()
         self._engine = None
 
     def _leave(self) -> Report | None:

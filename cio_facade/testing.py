@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gzip
 from itertools import chain, repeat
-from threading import Condition, Lock
+from threading import Condition, RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -59,7 +59,7 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def __init__(self, answers: Iterable[Answering] | Callable[[httpx.Request], Answering] = ()) -> None:
         self.requests: list[httpx.Request] = []
         self._answer = answers if callable(answers) else _in_turn(answers)
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may send while its thread is in here
 
     @property
     def bodies(self) -> list[Any]:

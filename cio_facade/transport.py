@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import aclosing, closing, suppress
 from functools import partial
-from queue import Empty, LifoQueue
+from threading import Condition, RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
@@ -122,16 +122,15 @@ class Lanes(httpx.BaseTransport):
         self._made = [make()]  # now, since the environment may name a proxy that cannot be used
         self._closed = False
         # The last one given back is the next one out: its connection is the likeliest to be still there.
-        self._free: LifoQueue[httpx.BaseTransport | None] = LifoQueue()
-        for lane in [*[None] * (most - 1), *self._made]:
-            self._free.put(lane)
+        self._free: list[httpx.BaseTransport | None] = [*[None] * (most - 1), *self._made]
+        self._back = Condition(RLock())  # a signal handler may send while its thread is in here
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry a request in a lane of its own, which is free again when the answer is closed."""
-        try:
-            lane = self._free.get(timeout=request.extensions.get("timeout", {}).get("pool"))
-        except Empty:
-            raise httpx.PoolTimeout("all connections are in use", request=request) from None
+        with self._back:
+            if not self._back.wait_for(lambda: self._free, request.extensions.get("timeout", {}).get("pool")):
+                raise httpx.PoolTimeout("all connections are in use", request=request)
+            lane = self._free.pop()
         try:
             if lane is None:
                 lane = self._make()
@@ -153,7 +152,9 @@ class Lanes(httpx.BaseTransport):
     def _give_back(self, lane: httpx.BaseTransport | None) -> None:
         if self._closed and lane is not None:
             lane.close()
-        self._free.put(lane)
+        with self._back:
+            self._free.append(lane)
+            self._back.notify()
 
 
 class _InLane(httpx.SyncByteStream):
@@ -258,14 +259,18 @@ class Own(Generic[_Thing]):
 
     def __init__(self, make: Callable[[], _Thing], owner: Callable[[], object] = os.getpid) -> None:
         self._make, self._owner = make, owner
-        self._made: tuple[object, _Thing] | None = None
+        self._made: dict[object, _Thing] = {}
 
     def get(self) -> _Thing:
-        """Give the asker's own, made when it is first asked for."""
+        """Give the asker's own, made when it is first asked for; that of others, such as a parent, is let go."""
         owner, made = self._owner(), self._made
-        if made is None or made[0] != owner:
-            made = self._made = owner, self._make()
-        return made[1]
+        if (own := made.get(owner)) is None:
+            # In one step: of threads that come at once, all get the same.
+            own = made.setdefault(owner, self._make())
+            for other in list(made):
+                if other != owner:
+                    made.pop(other, None)
+        return own
 
 
 class _Outcome:

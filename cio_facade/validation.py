@@ -21,6 +21,7 @@ from cio_pipelines import constants
 
 from cio_facade import columns
 from cio_facade.errors import ValidationError
+from cio_facade.misfits import misfit
 from cio_facade.values import step
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ Keys: TypeAlias = "str | tuple[str, ...]"
 """Whom and what a call is about; a single one may go without a tuple around it."""
 
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
+_NAMES = ("name", "category")
 _SIMPLE = (("userId",), ("anonymousId",))
 _OBJECTS = ("traits", "properties", "context", "integrations")
 _TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
@@ -51,7 +53,7 @@ class _Outline:
     Attributes
     ----------
     texts : tuple of (str, int, callable)
-        Ids and the event's name: the field, how many characters fit whatever they are, and what checks all others.
+        Ids and names: the field, how many characters fit whatever they are, and what checks all others.
     objects, times, ids : tuple of str
         Fields.
     missing : str or None
@@ -105,10 +107,12 @@ class Validator:
         self._texts = {
             **dict.fromkeys((*_IDS, "messageId"), (_surely_fit(limits.id_bytes), self._id)),
             "event": (_surely_fit(limits.event_name_bytes), self._event),
+            **dict.fromkeys(_NAMES, (sys.maxsize, self._name)),
         }
         self._columns: dict[str, Callable[[columns.Column], columns.Column | None]] = {
             **dict.fromkeys((*_IDS, "messageId"), partial(columns.ids, most=limits.id_bytes)),
             **dict.fromkeys(("type", "event"), partial(columns.texts, most=limits.event_name_bytes)),
+            **dict.fromkeys(_NAMES, partial(columns.texts, most=None)),
             **dict.fromkeys(_OBJECTS, columns.objects),
             **dict.fromkeys(_TIMES, partial(columns.times, form=_ISO_WITH_OFFSET)),
         }
@@ -233,6 +237,13 @@ class Validator:
         _fits(field, value, self._event_bytes, "event_name_bytes")
         return value if type(value) is str else str.__str__(value)
 
+    def _name(self, field: str, value: Any) -> Any:
+        """Check the name or the category of a view: as null, it would be gone and nobody would know."""
+        text = value if isinstance(value, (str, int, float)) else step(value, self._naive, field)
+        if not isinstance(text, str):
+            raise ValidationError(field=field, problem="must be text; leave it out when there is none")
+        return text if type(text) is str else str.__str__(text)
+
     def _time(self, field: str, value: Any) -> Any:
         if isinstance(value, datetime):
             text = step(value, self._naive, field)
@@ -306,7 +317,8 @@ def _id_text(field: str, value: Any) -> str:
 
 def _object(field: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
-        raise ValidationError(field=field, problem="must be an object: a mapping of names to values")
+        problem = "must be an object: a mapping of names to values"
+        raise misfit(value) or ValidationError(field=field, problem=problem)
     return cast("Mapping[str, Any]", value)
 
 

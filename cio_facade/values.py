@@ -17,6 +17,7 @@ from uuid import UUID
 import orjson
 
 from cio_facade.errors import ValidationError
+from cio_facade.misfits import misfit
 
 if TYPE_CHECKING:
     from cio_facade.config import NaivePolicy
@@ -180,7 +181,7 @@ def step(value: Any, naive: NaivePolicy, path: str) -> Any:
         problem = str(error)
     except Exception as error:
         # What a value's own code says may show the value.
-        problem = f"a {type(value).__name__} cannot be sent: it raised {type(error).__name__}"
+        problem = f"a {type(value).__name__} cannot be sent: {misfit(value) or f'it raised {type(error).__name__}'}"
     raise ValidationError(field=_short(path), problem=problem)
 
 

@@ -1,4 +1,4 @@
-"""Arrow's arrays and numpy's, made of each other by their buffers.
+"""Arrow's arrays and values, and numpy's, made of each other by their buffers.
 
 To ask Arrow for it has it import pandas where that is installed: 45 MB and a third of a second, for nothing.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["flags", "integers", "numbers", "texts"]
+__all__ = ["flags", "integers", "number", "numbers", "text", "texts"]
 
 _KINDS: Final = {pa.int16(): np.int16, pa.int64(): np.int64, pa.uint64(): np.uint64}
 
@@ -37,6 +37,11 @@ def integers(values: NDArray[np.int64]) -> pa.Array:
     """Make an array of whole numbers of 64 bits."""
     data = pa.py_buffer(np.ascontiguousarray(values, np.int64))
     return pa.Array.from_buffers(pa.int64(), len(values), [None, data])
+
+
+def number(value: int) -> pa.Scalar:
+    """Make a whole number of 64 bits."""
+    return integers(np.array([value]))[0]
 
 
 def flags(values: NDArray[np.bool_]) -> pa.Array:
@@ -61,3 +66,8 @@ def texts(values: Sequence[bytes], kind: pa.DataType) -> pa.Array:
     """
     ends = np.fromiter(accumulate(map(len, values), initial=0), np.int32, len(values) + 1)
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))])
+
+
+def text(value: str) -> pa.Scalar:
+    """Make a text."""
+    return texts([value.encode()], pa.string())[0]

@@ -24,6 +24,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cio_facade.loading.buffers import integers, number, text, texts
 from cio_facade.values import UnfitError
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ def _plain(array: pa.Array) -> pa.Array:
         _in_calendar(days.cast(pa.int32()), 1, _DAY)
         return days.cast(pa.string())
     if pa.types.is_time(kind):
-        return pa.array([None if time is None else time.isoformat() for time in array.to_pylist()], pa.string())
+        written = texts([b"" if time is None else time.isoformat().encode() for time in array.to_pylist()], pa.string())
+        return _where(array.is_valid(), written)
     return _inside(array) if pa.types.is_nested(kind) and _has_times(kind) else array
 
 
@@ -172,10 +174,10 @@ def _inside(array: pa.Array) -> pa.Array:
         parts = [_plain(part) for part in array.flatten()]
         return pa.StructArray.from_arrays(parts, names=[field.name for field in kind], mask=empty)
     if pa.types.is_map(kind):
-        whole = array.take(pa.array(range(len(array))))  # without what it is a slice of
+        whole = array.take(integers(np.arange(len(array))))  # without what it is a slice of
         return pa.MapArray.from_arrays(whole.offsets, _plain(whole.keys), _plain(whole.items), mask=empty)
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
-    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int64())
+    lengths = pc.fill_null(pc.list_value_length(array).cast(pa.int64()), number(0))
+    offsets = pa.concat_arrays([integers(np.zeros(1, np.int64)), pc.cumulative_sum(lengths)])
     return pa.LargeListArray.from_arrays(offsets, _plain(array.flatten()), mask=empty)
 
 
@@ -186,7 +188,11 @@ def _has_times(kind: pa.DataType) -> bool:
 
 
 def _finite(array: pa.Array) -> pa.Array:
-    return pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
+    return _where(pc.is_finite(array), array)
+
+
+def _where(mask: pa.Array, array: pa.Array) -> pa.Array:
+    return pc.if_else(mask, array, pa.nulls(1, array.type)[0])
 
 
 def _times(numbers: pa.Array, seconds: int, unit: str = "s") -> pa.Array:
@@ -195,17 +201,18 @@ def _times(numbers: pa.Array, seconds: int, unit: str = "s") -> pa.Array:
     _in_calendar(numbers, per_second, seconds)
     numbers = numbers.cast(pa.int64())
     if seconds != 1:
-        numbers = pc.multiply(numbers, seconds)
-    whole = _floored(numbers, per_second) if per_second > 1 else numbers
-    text = whole.view(pa.timestamp("s")).cast(pa.string())
-    if per_second > 1 and not pc.all(is_whole := pc.equal(pc.multiply(whole, per_second), numbers)).as_py():
-        text = pc.if_else(is_whole, text, numbers.view(pa.timestamp(unit)).cast(pa.string()))
-    return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T"), "Z", "")
+        numbers = pc.multiply(numbers, number(seconds))
+    floored = _floored(numbers, per_second) if per_second > 1 else numbers
+    times = floored.view(pa.timestamp("s")).cast(pa.string())
+    if per_second > 1 and not pc.all(is_whole := pc.equal(pc.multiply(floored, number(per_second)), numbers)).as_py():
+        times = pc.if_else(is_whole, times, numbers.view(pa.timestamp(unit)).cast(pa.string()))
+    return pc.binary_join_element_wise(pc.replace_substring(times, " ", "T"), text("Z"), text(""))
 
 
 def _floored(numbers: pa.Array, by: int) -> pa.Array:
-    empty = numbers.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(numbers.fill_null(0).to_numpy(zero_copy_only=False) // by, pa.int64(), mask=empty)
+    near = pc.divide(numbers, number(by))  # which rounds towards zero
+    is_above = pc.greater(pc.multiply(near, number(by)), numbers)
+    return pc.subtract(near, is_above.cast(pa.int64()))
 
 
 def _in_calendar(numbers: pa.Array, per_second: int, seconds: int) -> None:

@@ -136,6 +136,11 @@ def not_a_source(text: str) -> ValidationError:
         )
     if has_magic(text):
         return ValidationError(field="source", problem=f"no file matches {text}")
+    if text == "-" or path.exists():  # a pipe, a device
+        what = "standard input" if text == "-" else text
+        return ValidationError(field="source", problem=f"{what} is read once only; write what it gives into a file")
+    if path.is_symlink():
+        return ValidationError(field="source", problem=f"{text} is a link to a file that is not there")
     try:
         folder = next(parent for parent in path.parents if parent.is_dir())
     except (StopIteration, OSError):

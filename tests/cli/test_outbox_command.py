@@ -347,3 +347,16 @@ def test_ctrl_c_ends_drain_at_once_and_keeps_the_rest(start, path, holder, setti
     assert process.returncode == 130
     assert said.splitlines()[-1] == "cio-facade: interrupted"
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["status", "drain", "dead", "retry"])
+def test_a_file_that_is_no_outbox_is_said_to_be_none_and_gets_nothing_beside_it(run, tmp_path, command):
+    people = tmp_path / "people.csv"
+    people.write_text("user_id,email\nu1,ann@example.com\n")
+    done = run("outbox", command, str(people), CIO_API_KEY="key")
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"cio-facade: path: {people} is no outbox; it was left as it is. Give the outbox a file of its own\n"
+    )
+    assert [*tmp_path.iterdir()] == [people]

@@ -106,6 +106,15 @@ def test_a_clients_verbs_are_offered_each_with_what_it_does(editor: Editor, clie
         assert summary in editor.told_of(offered[name])
 
 
+@pytest.mark.parametrize("verb", ["identify", "track", "page", "screen", "group", "alias"])
+@both_clients
+def test_a_verb_is_shown_with_all_that_it_takes_raises_and_an_example(editor: Editor, client: type, verb: str) -> None:
+    shown = editor.hover(f"{client.__name__}('key').{verb[:-1]}|{verb[-1:]}")
+    assert " ".join((inspect.getdoc(getattr(client, verb)) or "").split()) in shown
+    for said in ("Parameters", "user_id : ", "**fields", "timestamp", "Raises", "ValidationError", f">>> cio.{verb}("):
+        assert said in shown
+
+
 @every_operation
 def test_a_builder_is_shown_with_its_docstring_and_offers_its_keywords(
     editor: Editor, name: str, function: Callable[..., Any]

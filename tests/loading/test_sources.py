@@ -1,6 +1,7 @@
 """What a source may be, and what is said when it is nothing; that rows keep their order and can be read again."""
 
 import gzip
+import os
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -164,6 +165,9 @@ def test_nothing_is_left_in_the_working_folder(folder):
         ("", "is empty;"),
         ("x" * 5000, "is neither a file nor SQL"),
         ("people\0.csv", "there is no file"),
+        ("gone.csv", "gone.csv is a link to a file that is not there"),
+        ("pipe", "pipe is read once only; write what it gives into a file"),
+        ("-", "standard input is read once only; write"),
     ],
 )
 def test_what_is_no_source_is_told_with_a_hint(folder, source, words):
@@ -173,6 +177,8 @@ def test_what_is_no_source_is_told_with_a_hint(folder, source, words):
     (folder / "notes.md").write_text("# Notes")
     (folder / "shop.duckdb").touch()
     (folder / "broken.parquet").write_bytes(b"PAR1 no more")
+    (folder / "gone.csv").symlink_to("nowhere.csv")
+    os.mkfifo(folder / "pipe")
     (folder / "more.json").write_text("[]") if source == "*.*" else None
     (folder / "notes.md").unlink() if source == "*.*" else None
     (folder / "shop.duckdb").unlink() if source == "*.*" else None

@@ -22,11 +22,12 @@ SPEC = json.loads((ROOT / "cio_pipelines_api.json").read_text(encoding="utf-8"))
 STOREYS = (
     "_version",
     "errors",
+    "misfits",
     "displaying",
     "outcomes",
     "ids",
     "clock",
-    "locks",
+    "locks reentry",
     "recovery",
     "salvage",
     "ledger",
@@ -78,8 +79,8 @@ HEIGHT = {room: height for height, storey in enumerate(STOREYS) for room in stor
 EDGES = {"sandbox", "demo", "cli", "loading"}
 # The rooms of the loader, which knows the facade, and no other edge.
 LOADING = (
-    "arrays audit buffers cells connections finding kinds marks records report state stores",
-    "changes frames journal jsonsql mapping snapshots tables trial",
+    "arrays audit buffers connections finding kinds marks records report state stores",
+    "cells changes frames journal jsonsql mapping snapshots tables trial",
     "fingerprints queries reading rejects texts watching",
     "delimited guesses matching objects urls workbooks",
     "csvs hints jsons parquets",

@@ -3,6 +3,8 @@
 import base64
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -388,3 +390,23 @@ def test_a_request_carries_the_timeout_itself() -> None:
     """Not every version of httpx adds it to a request that its client did not build."""
     request = policy().request(Parcel(b"{}", [2], [0], "/track", batch=False))
     assert request.extensions["timeout"] == {"connect": 5, "read": 5, "write": 5, "pool": None}
+
+
+def test_threads_that_come_at_once_after_a_fork_share_what_one_of_them_made():
+    """Those whose own was overwritten kept a connection that nobody closed."""
+    owner = 1
+    together = Barrier(4)
+
+    def make():
+        if owner == 2:
+            together.wait(30)
+        return object()
+
+    own = Own(make, lambda: owner)
+    parents = own.get()
+    owner = 2
+    with ThreadPoolExecutor(4) as pool:
+        theirs = set(pool.map(lambda _: own.get(), range(4)))
+    assert len(theirs) == 1
+    assert parents not in theirs
+    assert own.get() in theirs

@@ -250,6 +250,33 @@ def test_a_name_of_a_kind_of_text_is_the_same_event(event):
     assert type(sent["event"]) is str
 
 
+each_name = pytest.mark.parametrize(
+    ("type_", "field"), [(t, f) for t in ("page", "screen") for f in ("name", "category")]
+)
+
+
+@each_name
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, np.float32("nan"), pd.NA, pd.NaT, 7, 1.5, True, ["Home"]], ids=repr
+)
+def test_the_name_of_a_view_is_text(type_, field, value):
+    """As null it would be gone, and the server would say nothing."""
+    refused = refusal(CALLS[type_] | {field: value})
+    assert refused.field == field
+    alike, unfit = VALIDATOR.check_many([CALLS[type_] | {field: value}, CALLS[type_] | {field: "Home"}])
+    assert [place for place, _ in unfit] == [0]
+    assert [call[field] for _, calls, _ in alike for call in calls] == ["Home"]
+
+
+@each_name
+@pytest.mark.parametrize(
+    ("value", "text"), [("", ""), (" ", " "), (np.str_("Home"), "Home"), (Name.DELETED, "User Deleted")]
+)
+def test_a_name_of_a_kind_of_text_is_sent_as_text(type_, field, value, text):
+    assert checked(CALLS[type_] | {field: value})[field] == text
+    assert type(checked(CALLS[type_] | {field: value})[field]) is str
+
+
 def acting_call(event, value="x"):
     call = {"type": "track", "event": event, "anonymousId": "a1"}
     for path in constants.EVENT_REQUIRED[event]:

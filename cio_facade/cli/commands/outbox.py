@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -119,6 +120,8 @@ def retry(*, path: str, dead_letters: str | None, ids: tuple[str, ...], reason: 
 
     if dead_letters is None:
         _file.convert(path, None, click.get_current_context())  # mistyped, it would be made
+    if Path(path).exists():
+        glance(path)  # which leaves nothing beside a file that is no outbox
     file = DeadLetterFile(dead_letters or beside(path))
     journal = Journal(path)
     try:
@@ -134,8 +137,14 @@ def retry(*, path: str, dead_letters: str | None, ids: tuple[str, ...], reason: 
 
 def _letters(path: str, dead_letters: str | None) -> Letters:
     from cio_facade.deadletters import Letters, beside  # noqa: PLC0415  as above
+    from cio_facade.glance import glance  # noqa: PLC0415  as above
 
-    return Letters(dead_letters or (path if path.endswith(".jsonl") else beside(path)))
+    if dead_letters is None and path.endswith(".jsonl"):
+        return Letters(path)
+    file = Path(dead_letters or beside(path))
+    if not file.exists():
+        glance(path)  # of what is no outbox, to print nothing would say that all is well
+    return Letters(file)
 
 
 def _newest(items: Iterable[_T], limit: int | None) -> Iterable[_T]:
