@@ -134,7 +134,12 @@ def set_times(database: Path, letters: Path) -> None:
         db.execute("DELETE FROM tallies")
         db.execute(
             "INSERT INTO tallies SELECT strftime('%s', time), coalesce(type, ''), coalesce(event, ''), verdict,"
-            " count(*), sum(bytes) FROM received WHERE type IS NOT NULL GROUP BY 1, 2, 3, 4"
+            " count(*), sum(bytes) FROM received GROUP BY 1, 2, 3, 4"
+        )
+        db.execute("DELETE FROM periods")
+        db.execute(
+            "INSERT INTO periods SELECT second / 300 * 300, type, event, verdict, sum(calls), sum(bytes), max(second)"
+            " FROM tallies GROUP BY 1, 2, 3, 4"
         )
     told = [json.loads(line) for line in letters.read_text(encoding="utf-8").splitlines()]
     for number, letter in enumerate(told):

@@ -13,12 +13,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cio_facade.sandbox.foreground import serve
     from cio_facade.sandbox.records import Counts, Problem, RequestRecord
-    from cio_facade.sandbox.server import Sandbox, serve
+    from cio_facade.sandbox.server import Sandbox
 
 __all__ = ["Counts", "Problem", "RequestRecord", "Sandbox", "serve"]
 
-_ROOMS = {**dict.fromkeys(("Counts", "Problem", "RequestRecord"), "records"), "Sandbox": "server", "serve": "server"}
+_ROOMS = {
+    **dict.fromkeys(("Counts", "Problem", "RequestRecord"), "records"),
+    "Sandbox": "server",
+    "serve": "foreground",
+}
 _NEEDED = {"jinja2", "jsonschema_rs", "starlette", "uvicorn"}
 
 

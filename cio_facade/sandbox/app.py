@@ -155,7 +155,7 @@ class Intake:
         record.status = made or answers.status(outcome.problems, strict=record.strict)
         record.problems = tuple(outcome.problems)
         record.lost = outcome.faulty if record.status == 200 else 0
-        self._storage.record(record, outcome.calls)
+        self._storage.record(record, outcome.calls, outcome.more)
         self._hub.announce()
         return JSONResponse(
             answers.body(record.status, outcome.problems), record.status or 500, self._headers(record, strike)

@@ -12,7 +12,7 @@ from cio_facade.sandbox.effects import counted
 from cio_facade.sandbox.expecting import Arrived, Expected, as_told, grouped, last
 
 if TYPE_CHECKING:
-    from cio_facade.sandbox.server import Options
+    from cio_facade.sandbox.options import Options
 
 __all__ = ["CioSandbox", "ClientSettings"]
 

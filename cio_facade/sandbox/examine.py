@@ -15,6 +15,14 @@ __all__ = ["Examiner"]
 
 # What a batch may say once for all of its calls.
 _SHARED = ("context", "integrations")
+# Bytes that this may come to in all of its calls: each is checked and kept with it, and a body of half a megabyte could
+# stand for gigabytes.
+_LARGEST_SHARE = 32_000_000
+# Unfit calls of a batch that are kept, with what is wrong with them. There may be 250,000: those beyond are counted.
+_MOST_UNFIT = 10_000
+
+_NO_OBJECT = (Problem(400, "type", "must be of type object"),)
+_NO_TYPE = (Problem(400, "required", "is required", "type"),)
 
 
 class Examiner:
@@ -58,12 +66,19 @@ class Examiner:
         envelope = _json_object(body)
         items = self._items(envelope)
         shared = {name: envelope[name] for name in _SHARED if envelope.get(name)}
+        if shared and len(_encode(shared)) * len(items) > _LARGEST_SHARE:
+            raise Refusal(Problem(413, "size", "what it says for all calls is too much for so many", "batch"))
         outcome = Outcome()
+        unfit = 0
         for position, item in enumerate(items):
             call, problems = self._item(item, position, shared)
+            unfit += bool(problems)
+            # One that is too large has a status of its own, which the answer may have to be; there are few of them.
+            if problems and unfit > _MOST_UNFIT and call.bytes <= self._rules.call_bytes:
+                outcome.count(call)
+                continue
             outcome.calls.append(call)
-            if problems:
-                outcome.problems += [replace(problem, position=position) for problem in problems]
+            outcome.problems += [replace(problem, position=position) for problem in problems]
         return outcome
 
     def _items(self, envelope: Json) -> list[Any]:
@@ -82,8 +97,7 @@ class Examiner:
             return _call(position, None, b"{}", 0, {}, refusal.problems), refusal.problems
         size = len(encoded)
         if not isinstance(item, dict):
-            problems = [Problem(400, "type", "must be of type object")]
-            return _call(position, None, encoded, size, {}, problems), problems
+            return _call(position, None, encoded, size, {}, _NO_OBJECT), _NO_OBJECT
         own = cast("dict[str, Any]", item)
         if shared and size <= self._rules.call_bytes:
             own = _inherit(own, shared)
@@ -93,9 +107,9 @@ class Examiner:
         problems = self._problems(type_, told, size)
         return _call(position, type_ if isinstance(type_, str) else None, encoded, size, told, problems), problems
 
-    def _problems(self, type_: object, told: Json, size: int) -> list[Problem]:
+    def _problems(self, type_: object, told: Json, size: int) -> Sequence[Problem]:
         if type_ is None:
-            return [Problem(400, "required", "is required", "type")]
+            return _NO_TYPE
         if not isinstance(type_, str) or type_ not in self._rules.batchable:
             return [Problem(400, "enum", f"must be one of {listed(sorted(self._rules.batchable))}", "type")]
         if size > self._rules.call_bytes:

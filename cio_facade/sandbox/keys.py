@@ -48,12 +48,14 @@ class Keys:
     Raises
     ------
     ValueError
-        The keys are one text, whose letters would be the keys.
+        The keys are one text, whose letters would be the keys, or one of them is none that a caller could have.
     """
 
     def __init__(self, bearer_pattern: str, known: Collection[str] | None = None) -> None:
         if isinstance(known, str):
             raise ValueError("api_keys: give a list of keys, not one text")  # noqa: TRY004 - as all options of a sandbox
+        if not all(map(_KEY.fullmatch, known or ())):
+            raise ValueError("api_keys: a key is empty, or holds spaces, line breaks or characters outside of ASCII")
         self._bearer = re.compile(bearer_pattern)
         self._known = None if known is None else frozenset(map(fingerprint, known))
 

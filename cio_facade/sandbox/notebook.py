@@ -26,7 +26,7 @@ from cio_facade.sandbox.traces import Traces
 
 if TYPE_CHECKING:
     from cio_facade.sandbox.objects import Object
-    from cio_facade.sandbox.server import Options
+    from cio_facade.sandbox.options import Options
 
 __all__ = ["Table", "Workspace", "open_workspace"]
 

@@ -1,5 +1,6 @@
 """The values of the sandbox: an accepted call, a problem found, a request as it was answered, and the totals."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -97,15 +98,33 @@ class Refusal(Exception):  # noqa: N818 - control flow inside the sandbox, no er
 
 @dataclass(slots=True)
 class Outcome:
-    """What the examination of a request came to: all calls that could be read, and the problems of those unfit."""
+    """What the examination of a request came to.
+
+    Attributes
+    ----------
+    calls : list of Call
+        The calls that are to be kept, fit or not.
+    problems : list of Problem
+        What is wrong with those that are unfit, or with the request as a whole.
+    more : mapping of tuple to list
+        Unfit calls that are too many to be kept: by type and event, their number and bytes.
+    """
 
     calls: list[Call] = field(default_factory=list[Call])
     problems: list[Problem] = field(default_factory=list[Problem])
+    more: defaultdict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     @property
     def faulty(self) -> int:
         """How many calls have problems; a body that could not be read counts as one."""
-        return len({problem.position for problem in self.problems})
+        return len({problem.position for problem in self.problems}) + sum(number for number, _ in self.more.values())
+
+    def count(self, call: Call) -> None:
+        """Count an unfit call instead of keeping it."""
+        event = call.said.get("event")
+        sums = self.more[call.type or "", event if isinstance(event, str) else ""]
+        sums[0] += 1
+        sums[1] += call.bytes
 
 
 @dataclass(slots=True)

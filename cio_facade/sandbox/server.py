@@ -1,16 +1,12 @@
-"""The sandbox as its users have it: a context manager in Python, and a function that blocks for the command line."""
+"""The sandbox as its users have it: a context manager."""
 
-import signal
 import socket
-import sys
-import threading
-import warnings
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from os import PathLike
-from types import FrameType, TracebackType
-from typing import Any, Final, Self, TypedDict, Unpack
+from types import TracebackType
+from typing import Any, Self
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -22,10 +18,12 @@ from cio_facade.sandbox.app import Intake, build
 from cio_facade.sandbox.checks import Checks
 from cio_facade.sandbox.examine import Examiner
 from cio_facade.sandbox.faults import Faults
-from cio_facade.sandbox.guard import Guard, is_loopback
+from cio_facade.sandbox.guard import Guard
 from cio_facade.sandbox.keys import Keys
+from cio_facade.sandbox.listening import listen
 from cio_facade.sandbox.live import Hub
 from cio_facade.sandbox.objects import Objects
+from cio_facade.sandbox.options import LOOPBACK, check
 from cio_facade.sandbox.people import People, suppressed
 from cio_facade.sandbox.rate import Window
 from cio_facade.sandbox.records import Counts, RequestRecord
@@ -37,25 +35,7 @@ from cio_facade.sandbox.storage import Storage
 from cio_facade.sandbox.threaded import serving
 from cio_facade.sandbox.workspace import Workspace
 
-__all__ = ["Options", "Sandbox", "serve"]
-
-_LOOPBACK: Final = "127.0.0.1"
-
-
-class Options(TypedDict, total=False):
-    """What else a `Sandbox` may be told, by keyword."""
-
-    api_keys: Collection[str] | None
-    rate: bool
-    document: Document | None
-    refuse_gzip: int | None
-    drop_repeats: bool
-    faults: str | Iterable[str]
-    seed: int
-    region: str | None
-    elsewhere: str | None
-    outbox: str | PathLike[str] | None
-    sink: bool
+__all__ = ["Sandbox"]
 
 
 class Sandbox:
@@ -98,8 +78,8 @@ class Sandbox:
     Raises
     ------
     ValueError
-        A fault, the region, `elsewhere` or `refuse_gzip` is none, `api_keys` is one text, or a sink is told what it
-        cannot do.
+        The port, the host, a fault, the seed, the region, `elsewhere`, `refuse_gzip` or an API key is none, `api_keys`
+        is one text, or a sink is told what it cannot do.
 
     Examples
     --------
@@ -113,7 +93,7 @@ class Sandbox:
         db: str | PathLike[str] | None = None,
         port: int = 0,
         *,
-        host: str = _LOOPBACK,
+        host: str = LOOPBACK,
         api_keys: Collection[str] | None = None,
         rate: bool = True,
         document: Document | None = None,
@@ -126,18 +106,21 @@ class Sandbox:
         outbox: str | PathLike[str] | None = None,
         sink: bool = False,
     ) -> None:
-        if sink:
-            _check_sink(
-                db=db,
-                outbox=outbox,
-                faults=faults,
-                region=region,
-                drop_repeats=drop_repeats,
-                api_keys=api_keys,
-                refuse_gzip=refuse_gzip,
-            )
-        if refuse_gzip is not None and not 400 <= refuse_gzip < 600:
-            raise ValueError(f"refuse_gzip: {refuse_gzip} is no status of a refusal, such as 415")
+        faults = [faults] if isinstance(faults, str) else [*faults]
+        check(
+            db=db,
+            port=port,
+            host=host,
+            api_keys=api_keys,
+            refuse_gzip=refuse_gzip,
+            drop_repeats=drop_repeats,
+            faults=faults,
+            seed=seed,
+            region=region,
+            elsewhere=elsewhere,
+            outbox=outbox,
+            sink=sink,
+        )
         self._db = db
         self._outbox = outbox
         self._sink = sink
@@ -149,7 +132,7 @@ class Sandbox:
         self._rules = Rules.read(document)
         self._keys = Keys(self._rules.key_pattern, api_keys)
         self._regions = Regions(self._rules.regions, region, elsewhere)
-        self._faults = Faults([faults] if isinstance(faults, str) else faults, seed)
+        self._faults = Faults(faults, seed)
         self._document = document
         self._examiner = Examiner(self._rules, Checks(document, self._rules))
         self._window = Window(*self._rules.window) if rate and self._rules.window else None
@@ -163,7 +146,7 @@ class Sandbox:
         if self._open_storage is not None or self._counting is not None:
             raise RuntimeError("the sandbox is running already")
         with ExitStack() as stack:
-            listener = stack.enter_context(_listen(self._host, self._port))
+            listener = stack.enter_context(listen(self._host, self._port))
             if self._sink:
                 counting = self._counter()
                 stack.enter_context(serving(counting, listener))
@@ -331,72 +314,3 @@ class Sandbox:
 
 def _nobody_is_told() -> None:
     pass
-
-
-def _check_sink(**given: object) -> None:
-    """Refuse to a sandbox that only counts what it could not do."""
-    useless = [name for name, value in given.items() if value]
-    if useless:
-        raise ValueError(f"sink: checks and keeps nothing, and makes no faults; leave out {', '.join(useless)}")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not is_loopback(host):
-        warnings.warn(
-            f"the sandbox listens on {host}, which other machines may reach: "
-            "whoever does can write to it, and read all that it holds on its page",
-            stacklevel=3,
-        )
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    # asyncio does this only for sockets that name their protocol. Without it an answer, being written as head and body,
-    # waits 40 ms for the peer's delayed acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-def serve(
-    host: str = _LOOPBACK,
-    port: int = 0,
-    db: str | PathLike[str] | None = None,
-    *,
-    ready: Callable[[Sandbox], None] | None = None,
-    **options: Unpack[Options],
-) -> None:
-    """Run a sandbox until Ctrl-C or SIGTERM.
-
-    Call it from the main thread, which alone can wait for signals.
-
-    Parameters
-    ----------
-    host, port, db
-        As for `Sandbox`.
-    ready : callable or None
-        Called once it listens; without it, one line on standard output says where.
-    **options
-        Further parameters of `Sandbox`.
-    """
-    with _stop_signals() as stopped, Sandbox(db, port, host=host, **options) as sandbox:
-        (ready or _say_where)(sandbox)
-        while not stopped.wait(1):  # a wait without end could not be interrupted on every system
-            pass
-
-
-def _say_where(sandbox: Sandbox) -> None:
-    sys.stdout.write(f"{sandbox.url}\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def _stop_signals() -> Generator[threading.Event]:
-    """Turn the signals that ask for an end into an event, for as long as the block lasts."""
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +19,7 @@ from cio_facade.sandbox.queries import ROWS, SECONDS, Answer, Parameters
 from cio_facade.sandbox.reading import MemoryReader, Read, Readers, StoreClosed
 from cio_facade.sandbox.records import COLUMNS, Call, Counts, Problem, RequestRecord
 from cio_facade.sandbox.tables import TABLES, check_form, is_empty, make
+from cio_facade.sandbox.tallies import add
 from cio_facade.sandbox.workspace import Workspace
 
 __all__ = ["Storage"]
@@ -40,10 +42,6 @@ _BEFORE: Final = ("request", "position", "time", "type")
 _AFTER: Final = ("bytes", "verdict", "reason", "repeat", "person", "effect", "body")
 _INSERT_CALL: Final = _insert("received", (*_BEFORE, *COLUMNS, *_AFTER))
 _INSERT_PROBLEM: Final = _insert("problems", ("request", *_PROBLEM))
-_ADD_TALLY: Final = """
-INSERT INTO tallies VALUES (unixepoch(?), ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, bytes = bytes + excluded.bytes
-"""
 _ADD_TOTAL: Final = """
 INSERT INTO totals VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
@@ -54,6 +52,12 @@ SELECT EXISTS (
     SELECT 1 FROM received INDEXED BY received_by_message WHERE message_id = ? AND verdict = 'accepted'
 )
 """
+# Seconds to wait for others who open the same new file, and between one try and the next; which byte of an error's code
+# says what it is.
+_PATIENCE: Final = 5.0
+_PAUSE: Final = 0.01
+_PRIMARY: Final = 0xFF
+
 _MESSAGE_ID: Final = tuple(COLUMNS).index("message_id")
 _EVENT: Final = tuple(COLUMNS).index("event")
 _NONE: Final = [0, 0, 0]
@@ -73,13 +77,14 @@ _OF_REQUESTS: Final = (
     "SELECT count(*), count(*) FILTER (WHERE verdict = 'refused'), coalesce(sum(lost), 0) FROM requests"
 )
 _OF_CALLS: Final = "SELECT count(*) FILTER (WHERE repeat), count(DISTINCT user_id) FROM calls"
-_BY_TYPE: Final = "SELECT type, sum(calls) FROM tallies WHERE verdict = 'accepted' GROUP BY type ORDER BY type"
+_BY_TYPE: Final = "SELECT type, sum(calls) FROM periods WHERE verdict = 'accepted' GROUP BY type ORDER BY type"
 _BY_EVENT: Final = """
-SELECT event, sum(calls) FROM tallies WHERE verdict = 'accepted' AND type = 'track' GROUP BY event ORDER BY event
+SELECT event, sum(calls) FROM periods WHERE verdict = 'accepted' AND type = 'track' GROUP BY event ORDER BY event
 """
 
 # Calls, bytes and repeats, by type, event and verdict.
 _Tallies = defaultdict[tuple[str, str, str], list[int]]
+_More = Mapping[tuple[str, str], Sequence[int]]
 
 
 class Storage:
@@ -113,11 +118,12 @@ class Storage:
         self._drop_repeats = drop_repeats
         self._lock = threading.RLock()
         self._closed = False
-        self._file = None if path is None else Path(path).resolve()
+        file = None if path is None else Path(path).resolve()
+        self._files: tuple[Path, ...] = () if file is None else (file, Path(f"{file}-wal"))
         self._connection = _connect(path)
         try:
             self._prepare()
-            self._identity = _identity(self._file)
+            self._identities = [*map(_identity, self._files)]
             self._reader = MemoryReader(self._connection, self._lock) if path is None else Readers(path)
         except BaseException:
             self._connection.close()
@@ -127,7 +133,7 @@ class Storage:
         if not is_empty(self._connection):
             check_form(self._connection)
         # A commit is the file's when it returns, and outlives this process; only a power cut could undo the last ones.
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         with self._writing() as db:
             if is_empty(db):  # another one may have made them meanwhile
@@ -138,8 +144,8 @@ class Storage:
         with self._lock:
             if self._closed:
                 raise StoreClosed
-            if _identity(self._file) != self._identity:  # what is written now would be in no file
-                raise sqlite3.OperationalError(f"the file was moved or deleted: {self._file}")
+            if [*map(_identity, self._files)] != self._identities:  # what is written now would be in no file
+                raise sqlite3.OperationalError(f"the file was moved or deleted, or its log: {self._files[0]}")
             with self._writing() as db:
                 yield db
 
@@ -155,24 +161,27 @@ class Storage:
                 db.execute("ROLLBACK")
             raise
 
-    def record(self, request: RequestRecord, calls: Sequence[Call]) -> None:
+    def record(self, request: RequestRecord, calls: Sequence[Call], more: _More | None = None) -> None:
         """Keep a request with its calls, what they do and its problems, in one transaction: all of it or nothing.
 
         It says in the record which number the request has, and how many calls were accepted and dropped. A request of
-        which no call could be read has a row among the calls all the same.
+        which no call could be read has a row among the calls all the same. Of `more`, number and bytes of unfit calls
+        by type and event, nothing is kept but the sums.
         """
         with self._transaction() as db:
             (request.id,) = db.execute(_NEXT_REQUEST).fetchone()
             tallies: _Tallies = defaultdict(lambda: [0, 0, 0])
+            for (type_, event), sums in (more or {}).items():
+                tallies[type_, event, "lost" if request.status == 200 else "refused"] = [*sums, 0]
             db.executemany(_INSERT_CALL, self._rows(db, request, calls, tallies))
-            totals = _totals(tallies)
-            request.accepted, request.dropped = (totals.get(verdict, _NONE)[0] for verdict in ("accepted", "dropped"))
             if not calls and request.problems:
                 db.execute(_INSERT_CALL, _unread(request))
-                totals[request.verdict] = [1, request.bytes, 0]
+                tallies["", "", request.verdict] = [1, request.bytes, 0]
+            totals = _totals(tallies)
+            request.accepted, request.dropped = (totals.get(verdict, _NONE)[0] for verdict in ("accepted", "dropped"))
             db.execute(_INSERT_REQUEST, (request.id, *_REQUEST_VALUES(request)))
             db.executemany(_INSERT_PROBLEM, [(request.id, *_PROBLEM_VALUES(problem)) for problem in request.problems])
-            db.executemany(_ADD_TALLY, [(request.time, *tally, *sums[:2]) for tally, sums in tallies.items()])
+            add(db, request.time, [(*tally, calls, size) for tally, (calls, size, _) in tallies.items()])
             db.executemany(_ADD_TOTAL, [(verdict, *sums) for verdict, sums in totals.items()])
 
     def _rows(
@@ -288,13 +297,27 @@ def _connect(path: str | PathLike[str] | None) -> sqlite3.Connection:
         raise OSError(f"the file cannot be opened: {path} ({error})") from None
 
 
-def _identity(file: Path | None) -> tuple[int, int] | None:
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have a file written in WAL mode. Of several who do this at once, SQLite lets none wait for the others."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
     """Give what tells a file from any other, whatever its name; None of one that is not there."""
     try:
-        found = file.stat() if file is not None else None
+        found = file.stat()
     except OSError:
         return None
-    return (found.st_dev, found.st_ino) if found is not None else None
+    return found.st_dev, found.st_ino
 
 
 def _unread(request: RequestRecord) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ __all__ = ["TABLES", "check_form", "is_empty", "make"]
 
 # Kept in the file, so that the file of another program, or one with tables of another form, is not touched.
 _APPLICATION: Final = int.from_bytes(b"cios")
-_FORM: Final = 2
+_FORM: Final = 3
 
 _NAMED: Final = "".join(f"{column} TEXT, " for column in COLUMNS)
 
@@ -24,6 +24,7 @@ TABLES: Final = (
     "received",
     "requests",
     "tallies",
+    "periods",
     "totals",
     "devices",
     "relationships",
@@ -97,6 +98,16 @@ CREATE TABLE tallies (
     calls INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     PRIMARY KEY (second, type, event, verdict)
+) WITHOUT ROWID;
+CREATE TABLE periods (
+    period INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    event TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (period, type, event, verdict)
 ) WITHOUT ROWID;
 CREATE TABLE totals (
     verdict TEXT PRIMARY KEY,

@@ -166,3 +166,59 @@ def test_everything_is_reached_by_keyboard(visit, lived_in):
         cio.track("u9", "Said After")
     for said in ("After", "Meanwhile", "Before"):
         expect(page.get_by_role("row").filter(has_text=f"Said {said}")).to_have_count(1)
+
+
+@pytest.mark.parametrize("view", ["", "people", "people/u1", "requests/9", "events", "outbox"])
+def test_every_list_is_walked(visit, lived_in, view):
+    page = visit(view, home=lived_in.page)
+    expect(page.locator("[data-rows] a").first).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator("[data-rows] > :first-child a").first).to_be_focused()
+
+
+def test_single_keys_can_be_switched_off_by_keyboard_and_stay_off(visit, lived_in):
+    page = visit(home=lived_in.page)
+    keys, switch = page.keyboard, page.get_by_role("checkbox", name="Single keys")
+    dialog, dark = page.get_by_role("dialog", name="Keys"), page.get_by_role("button", name="Dark")
+    pause, first = page.get_by_role("button", name="Pause"), page.get_by_role("link", name="Call ").first
+    keys.press("?")
+    expect(switch).to_be_focused()
+    expect(switch).to_be_checked()
+    keys.press("Space")
+    expect(switch).not_to_be_checked()
+    keys.press("Escape")
+    for _ in range(2):  # also after the page was opened anew
+        for key in ("d", "p", "j", "k", "?", "/"):
+            keys.press(key)
+        expect(dark).to_have_attribute("aria-pressed", "false")
+        expect(pause).to_have_attribute("aria-pressed", "false")
+        expect(dialog).to_be_hidden()
+        assert page.evaluate("document.activeElement.matches('input, [data-rows] *')") is False
+        expect(pause).not_to_have_attribute("aria-keyshortcuts", re.compile("."))
+        page.reload()
+    first.focus()
+    keys.press("ArrowDown")  # no character: it may go on
+    expect(page.get_by_role("link", name="Call ").nth(1)).to_be_focused()
+    page.get_by_role("button", name="Keys").focus()
+    keys.press("Enter")
+    expect(switch).to_be_focused()
+    expect(switch).not_to_be_checked()
+    keys.press("Space")
+    keys.press("Escape")
+    keys.press("d")
+    expect(dark).to_have_attribute("aria-pressed", "true")
+    expect(pause).to_have_attribute("aria-keyshortcuts", "p")
+
+
+def test_long_names_leave_the_other_columns_their_place(visit, sandbox):
+    name = "w" * 99
+    with CustomerIO("key", base_url=sandbox.url) as cio:
+        cio.identify(name, {name: name})
+        cio.track(name, name, {name: name})
+        cio.group(name, name, {name: name})
+    page = visit()
+    for room, table in (("events", "Events by name"), ("people", "People"), ("objects", "Objects of type 1")):
+        page.goto(sandbox.page + room)
+        last = page.get_by_role("region", name=table, exact=True).get_by_role("columnheader").last
+        place = last.bounding_box()
+        assert place["x"] + place["width"] <= 1280, room

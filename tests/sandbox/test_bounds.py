@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from cio_facade.sandbox import Sandbox
@@ -97,6 +98,58 @@ def test_chunks_that_are_none_are_turned_away_without_a_word_in_the_log(
     assert strict.post("/track", json=CALL).status_code == 200
     assert sandbox.counts().requests == 2
     assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
+
+
+# Batches that are more than they look ---------------------------------------------------------------------------------
+
+KEPT = 10_000
+SEEN = {"type": "track", "userId": "u1", "event": "Seen"}
+
+
+@pytest.mark.parametrize("garbage", [0, "", [], {}, {"type": 1}, {"type": "track", "event": "Bad"}])
+def test_of_a_batch_of_garbage_so_many_calls_are_kept_and_all_are_counted(
+    garbage: object, sandbox: Sandbox, permissive: httpx.Client
+) -> None:
+    items = [garbage] * (KEPT + 500)
+    body = orjson.dumps({"batch": [SEEN, *items, SEEN]})
+    assert permissive.post("/batch", content=body, timeout=60).status_code == 200
+    assert (sandbox.counts().accepted, sandbox.counts().lost) == (2, len(items))
+    (request,) = sandbox.requests()
+    assert (request.verdict, request.lost) == ("partly lost", len(items))
+    assert {problem.position for problem in request.problems} == set(range(1, KEPT + 1))
+    assert sandbox.sql("SELECT verdict, count(*) AS calls FROM received GROUP BY verdict") == [
+        {"verdict": "accepted", "calls": 2},
+        {"verdict": "lost", "calls": KEPT},
+    ]
+    size = len(orjson.dumps(garbage))
+    lost = [{"calls": len(items), "bytes": len(items) * size}]
+    assert sandbox.sql("SELECT calls, bytes FROM totals WHERE verdict = 'lost'") == lost
+    assert sandbox.sql("SELECT calls, bytes FROM periods WHERE verdict = 'lost'") == lost
+
+
+def test_in_strict_mode_such_a_batch_is_refused_with_all_its_calls(sandbox: Sandbox, strict: httpx.Client) -> None:
+    body = orjson.dumps({"batch": [SEEN, *[0] * (KEPT + 500)]})
+    assert strict.post("/batch", content=body, timeout=60).status_code == 400
+    assert sandbox.sql("SELECT verdict, calls FROM totals") == [{"verdict": "refused", "calls": KEPT + 501}]
+
+
+def test_a_call_that_is_too_large_is_told_of_however_much_garbage_comes_before_it(strict: httpx.Client) -> None:
+    large = {**SEEN, "properties": {"text": "x" * LIMITS["callBytes"]}}
+    body = orjson.dumps({"batch": [*[0] * (KEPT + 500), large]})
+    assert strict.post("/batch", content=body, timeout=60).status_code == 413
+
+
+def test_what_a_batch_says_for_all_of_its_calls_may_not_become_gigabytes(
+    sandbox: Sandbox, strict: httpx.Client
+) -> None:
+    batch = {"context": {"text": "x" * 100_000}, "batch": [{"type": "page", "userId": "u1"}] * 1_000}
+    answer = strict.post("/batch", json=batch)
+    assert answer.status_code == 413
+    assert answer.json()["errors"][0]["field"] == "batch"
+    assert sandbox.counts().accepted == 0
+    batch["batch"] = batch["batch"][:100]
+    assert strict.post("/batch", json=batch).status_code == 200
+    assert sandbox.counts().accepted == 100
 
 
 # Where a key may be found afterwards ----------------------------------------------------------------------------------

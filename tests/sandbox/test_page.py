@@ -92,7 +92,7 @@ def test_the_filters_narrow_the_list(some: Sandbox, parameters: dict[str, str], 
 
 def test_the_filters_are_in_the_form_again(some: Sandbox) -> None:
     page = read(some.page, type="track", event='"><b>', person="u'1", verdict="lost")
-    values = {said["name"]: said.get("value") for tag, said in page.tags if tag == "input"}
+    values = {said["name"]: said.get("value") for tag, said in page.tags if tag == "input" and "name" in said}
     chosen = re.findall(r"<option selected>(\w+)", page.html)
     assert (values, chosen) == ({"event": '"><b>', "person": "u'1"}, ["track", "lost"])
 
@@ -186,7 +186,7 @@ def test_repeats_lead_to_one_another(some: Sandbox) -> None:
     assert "/calls/3" in read(some.page, "/calls/5").links
 
 
-@pytest.mark.parametrize("number", ["0", "10", "9" * 30])
+@pytest.mark.parametrize("number", ["0", "10", "9" * 30, "-1", "first", "<b>"])
 def test_a_call_that_is_not_there_is_said(some: Sandbox, number: str) -> None:
     assert "No such call" in read(some.page, f"/calls/{number}", status=404).text
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -109,6 +111,46 @@ def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_behind(tmp_path: Pa
         with pytest.raises(OSError, match="in use"), Sandbox(tmp_path / "sandbox.db", port):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 70_000, "x", "8080", 1.5, None, True])
+def test_a_port_that_is_none_is_told_with_the_range(port: Any) -> None:
+    with pytest.raises(ValueError, match=r"^port: .* is none; give one from 0, for a free one, to 65535$"):
+        Sandbox(port=port)
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "a\0b", "a" * 300, "a..b", None, 5])
+def test_a_host_that_is_none_is_told(host: Any) -> None:
+    with pytest.raises(ValueError, match=r"^host: .* is none; give an address of this machine"):
+        Sandbox(host=host)
+
+
+@pytest.mark.filterwarnings("ignore:the sandbox listens")
+def test_an_address_that_cannot_be_listened_on_is_one_clear_line() -> None:
+    told = r"the sandbox cannot listen on 203\.0\.113\.9, port 0: [\w ]+$"
+    with pytest.raises(OSError, match=told), Sandbox(host="203.0.113.9"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"seed": "x"}, "seed: 'x' is no whole number"),
+        ({"seed": 1.5}, "seed: 1.5 is no whole number"),
+        ({"faults": [5]}, "faults: give texts"),
+        ({"region": 5}, "region: 5 is no text"),
+        ({"region": "us", "elsewhere": 5}, "elsewhere: 5 is no text"),
+        ({"api_keys": [5]}, "api_keys: give texts"),
+        ({"api_keys": 5}, "api_keys: give texts"),
+        ({"api_keys": [""]}, "api_keys: a key is empty, or holds spaces"),
+        ({"api_keys": ["secret\n"]}, "api_keys: a key is empty, or holds spaces"),
+        ({"refuse_gzip": "x"}, "refuse_gzip: 'x' is no status"),
+    ],
+)
+def test_an_option_that_is_none_is_told_at_once(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}") as raised:
+        Sandbox(**options)
+    assert "secret" not in str(raised.value)
 
 
 def test_an_address_that_others_may_reach_warns() -> None:

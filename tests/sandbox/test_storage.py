@@ -2,15 +2,18 @@
 
 import random
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from length import times
 
 from cio_facade.sandbox.reading import StoreClosed
 from cio_facade.sandbox.records import Call, Problem, RequestRecord
@@ -166,6 +169,14 @@ def test_what_would_be_in_no_file_is_not_taken_in(another: bool, tmp_path: Path)
             moved.rename(file)
             storage.record(request(), [call()])
             assert storage.counts().accepted == 2
+
+
+def test_nor_what_would_be_in_a_log_that_nobody_finds(tmp_path: Path) -> None:
+    with closing(Storage(tmp_path / "s.db")) as storage:
+        storage.record(request(), [call()])
+        (tmp_path / "s.db-wal").unlink()
+        with pytest.raises(sqlite3.OperationalError, match="or its log"):
+            storage.record(request(), [call()])
 
 
 def test_what_is_kept_is_there_for_others_at_once(tmp_path: Path) -> None:
@@ -325,6 +336,63 @@ def test_nothing_is_left_beside_the_file(tmp_path: Path) -> None:
         storage.record(request(), [call()])
         storage.counts()
     assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
+
+
+def test_a_new_file_that_somebody_else_is_at_work_on_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waited: list[float] = []
+
+        def end(seconds: float) -> None:
+            waited.append(seconds)
+            other.execute("ROLLBACK")
+
+        monkeypatch.setattr(time, "sleep", end)
+        with closing(Storage(tmp_path / "s.db")) as storage:
+            assert waited
+            assert rows(storage, "PRAGMA journal_mode") == [("wal",)]
+
+
+OPEN_TOGETHER = """
+import sys
+from cio_facade.sandbox.storage import Storage
+print("ready", flush=True)
+for file in sys.stdin:
+    try:
+        Storage(file.strip()).close()
+    except Exception as error:
+        print(repr(error), flush=True)
+    else:
+        print("opened", flush=True)
+"""
+
+
+def test_several_processes_may_make_a_file_at_once(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPEN_TOGETHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(4)
+        ]
+
+        def told() -> list[str]:
+            return [process.stdout.readline().strip() for process in processes if process.stdout]
+
+        assert told() == ["ready"] * 4
+        for number in range(times(40, 400)):
+            for process in processes:
+                assert process.stdin
+                process.stdin.write(f"{tmp_path / f'{number}.db'}\n")
+                process.stdin.flush()
+            assert told() == ["opened"] * 4
+        for process in processes:
+            assert process.stdin
+            process.stdin.close()
 
 
 def test_a_file_of_another_form_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -93,9 +93,10 @@ LOADING = (
 )
 # The rooms of the sandbox, those of its page too, which know no other edge either.
 SANDBOX = (
-    "connections effects faultrules guard live queries rate records rules traces",
+    "connections effects faultrules guard live queries rate records rules tallies traces",
     "page.assets page.charts page.filters page.links page.telling",
-    "answers bodies expecting faults keys regions tables threaded traits wording page.rendering page.shapes",
+    "answers bodies expecting faults keys listening options regions tables threaded traits wording",
+    "page.rendering page.shapes",
     "checks identities reading sink",
     "admin examine removals reports things",
     "objects profiles",
@@ -106,7 +107,7 @@ SANDBOX = (
     "page.stream",
     "page",
     "server",
-    "asserting notebook",
+    "asserting foreground notebook",
     "pytest_plugin",
 )
 # What is asked of the package itself is brought by this room, when it is asked for.
@@ -405,6 +406,8 @@ LARGE = {
     ("loading/rejects.py", 2_048),  # rows that are written together
     ("loading/snapshots.py", 20_000),  # rows of a group in a file
     ("loading/texts.py", 100_000),  # rows that cannot be read before the file is refused
+    ("sandbox/examine.py", 10_000),  # unfit calls of a batch that are kept
+    ("sandbox/examine.py", 32_000_000),  # bytes that what a batch's calls share may come to
     ("sandbox/bodies.py", 1_024),  # bytes that gzip may add
     ("sandbox/page/arrivals.py", 20_000),  # calls that are looked at, or counted, at a time
     ("sandbox/page/batches.py", 50_000),  # requests that are looked through for a page

@@ -15,6 +15,7 @@ from cio_facade.sandbox.page.charts import Chart, Column, grain, slots, stacked
 from cio_facade.sandbox.page.shapes import compare
 from cio_facade.sandbox.page.telling import stamp
 from cio_facade.sandbox.page.views import Read, View
+from cio_facade.sandbox.tallies import SUMS, during
 
 __all__ = ["RANGES", "Range", "Window", "over_time", "routes", "window"]
 
@@ -63,13 +64,10 @@ _VERDICT_SUMS: Final = ", ".join(
     f"coalesce(sum(calls) FILTER (WHERE verdict = '{verdict}'), 0) AS {verdict}" for verdict in _VERDICTS
 )
 # Read bar by bar, in the order of the table: to group all at once would sort it.
-_BAR: Final = f"""
-SELECT {_VERDICT_SUMS} FROM tallies WHERE second >= :start AND second < :end AND (:event IS NULL OR event = :event)
-"""  # noqa: S608 - names of this module, no input
+_BAR: Final = f"SELECT {_VERDICT_SUMS} FROM {SUMS} WHERE :event IS NULL OR event = :event"  # noqa: S608 - names, no input
 _BY: Final = f"""
-SELECT {{name}} AS name, sum(calls) AS calls, sum(bytes) AS bytes, max(second) AS last, {_VERDICT_SUMS}
-FROM tallies WHERE second >= :start AND second < :end AND {{condition}}
-GROUP BY {{name}} ORDER BY calls DESC, name LIMIT :limit
+SELECT {{name}} AS name, sum(calls) AS calls, sum(bytes) AS bytes, max(last) AS last, {_VERDICT_SUMS}
+FROM {SUMS} WHERE {{condition}} GROUP BY {{name}} ORDER BY calls DESC, name LIMIT :limit
 """  # noqa: S608 - as above
 _BY_EVENT: Final = _BY.format(name="event", condition="event <> ''")
 _BY_TYPE: Final = _BY.format(name="type", condition="type <> ''")
@@ -107,7 +105,7 @@ class Window(NamedTuple):
     @property
     def told(self) -> dict[str, Any]:
         """The same as parameters of a query."""
-        return {"start": self.start, "end": self.end}
+        return during(self.start, self.end)
 
 
 def window(read: Read, asked: str | None, now: int) -> Window:
@@ -130,7 +128,7 @@ def over_time(read: Read, shown: Window, event: str | None = None) -> Chart:
     """Count calls by time and verdict: those of an event, or all."""
     columns: list[Column] = []
     for second in slots(shown.start, shown.end, shown.width):
-        told = {"start": second, "end": min(second + shown.width, shown.end), "event": event}
+        told = {**during(second, min(second + shown.width, shown.end)), "event": event}
         columns += (Column(stamp(second), tuple(row)) for row in read(_BAR, told))
     return stacked(columns, _VERDICTS)
 

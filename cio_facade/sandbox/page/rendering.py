@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from cio_facade.sandbox.page import links
-from cio_facade.sandbox.page.telling import ago, dated, exact, lasting, stamp
+from cio_facade.sandbox.page.telling import ago, dated, exact, lasting, present, stamp
 
 __all__ = ["Rendering", "brief", "clock", "pretty", "shown", "size", "thousands"]
 
@@ -140,7 +140,7 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        known: dict[str, Any] = {"static": static, "rooms": rooms, "links": links}
+        known: dict[str, Any] = {"static": static, "rooms": rooms, "links": links, "now": present}
         self._environment.globals.update(known)
         self._environment.filters.update(ago=ago, dated=dated, exact=exact, lasting=lasting, stamp=stamp)
         self._environment.filters.update(

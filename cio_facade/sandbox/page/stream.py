@@ -25,7 +25,6 @@ _SIGN = 15.0
 # Seconds over which the rate is taken.
 _SPAN = 2.0
 _FEED = {"Cache-Control": "no-store"}
-_LARGEST = 2**63 - 1
 
 
 def routes(view: View, hub: Hub) -> list[BaseRoute]:
@@ -35,7 +34,7 @@ def routes(view: View, hub: Hub) -> list[BaseRoute]:
         Route("/", stream.home),
         Route("/stream", stream.live),
         Route("/stream/older", stream.older),
-        Route("/calls/{id:int}", stream.call),
+        Route("/calls/{number}", stream.call),
     ]
 
 
@@ -91,10 +90,11 @@ class _Stream:
         )
 
     def _call(self, request: Request) -> Response:
-        number = min(request.path_params["id"], _LARGEST)
-        call = self._arrivals.call(number)
+        asked: str = request.path_params["number"]
+        number = whole(asked)
+        call = None if number is None else self._arrivals.call(number)
         if call is None:
-            return self._view.show(request, "call_absent.html", 404, number=number)
+            return self._view.show(request, "call_absent.html", 404, asked=asked)
         return self._view.show(
             request,
             "call.html",

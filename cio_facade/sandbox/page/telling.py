@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["ago", "dated", "exact", "lasting", "stamp"]
+__all__ = ["ago", "dated", "exact", "lasting", "present", "stamp"]
 
 _UNITS: Final = (("d", 24 * 60 * 60), ("h", 60 * 60), ("min", 60), ("s", 1))
 
@@ -58,6 +58,11 @@ def lasting(seconds: int) -> str:
     """
     name, length = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
     return f"{seconds // length} {name}"
+
+
+def present() -> str:
+    """Write the time that it is as ISO 8601, for who counts on from it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def stamp(second: int) -> str:
