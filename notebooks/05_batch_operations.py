@@ -39,7 +39,8 @@ workspace
 # ## A stream of any length
 #
 # `send_many` takes any iterable: a list, a generator, a cursor. Here a generator invents the orders of five months.
-# It is read as fast as its messages can be sent, so memory stays flat however long it is. The first of them:
+# It is read as fast as its messages can be sent, so memory stays flat however long it is. Each order names its message,
+# so that one that is handed over twice is known by its id. The first of them:
 
 # %%
 catalogue = pd.read_csv("data/products.csv").to_dict("records")
@@ -52,15 +53,16 @@ def orders(number):
         lines = [ecommerce.Product(**line, quantity=1 + n % 3) for line in chance.sample(catalogue, 1 + n % 5)]
         total = round(sum(line.price * line.quantity for line in lines), 2)
         order = ecommerce.OrderCompleted(order_id=f"o-{n}", total=total, products=lines)
-        at = JANUARY + timedelta(minutes=n * 40)
-        yield messages.track(workspace.id(f"c-{1 + n % 150:03}"), order, timestamp=at)
+        customer, message_id = workspace.id(f"c-{1 + n % 150:03}"), workspace.id(f"order-{n}")
+        yield messages.track(customer, order, timestamp=JANUARY + timedelta(minutes=n * 40), message_id=message_id)
 
 
 next(orders(1))
 
 # %% [markdown]
-# An observer is told of each request, and this one keeps what it is told. Its client sends one request at a time, so
-# that each run of this notebook looks the same; otherwise several are under way at once when the server is slow.
+# An observer is told of each request, and this one keeps what it is told. So that each run of this notebook looks the
+# same, its client sends one request at a time, and the sandbox holds the first answer back until all orders are read.
+# Otherwise several requests are under way at once when the server is slow, and what is in each depends on the moment.
 
 
 # %%
@@ -74,6 +76,7 @@ class Requests(Observer):
 
 requests, one_by_one = Requests(), Limits(in_flight=1, window_requests=60)
 watched = workspace.connect(observer=requests, limits=one_by_one)
+workspace.faults("slow:2s@1")
 report = watched.send_many(orders(6_000))
 report
 
@@ -119,7 +122,7 @@ workspace.requests()
 hundreds, seen = Limits(batch_calls=100, in_flight=1, window_requests=60), Requests()
 with workspace.connect(observer=seen, limits=hundreds) as few:
     few.send_many(orders(450))
-pd.DataFrame([{"calls": one.calls, "bytes": one.bytes, "status": one.status} for one in seen.seen])
+pd.DataFrame([{"calls": one.calls, "status": one.status} for one in seen.seen])
 
 # %% [markdown]
 # ## One bad message costs one message
@@ -159,7 +162,8 @@ metrics = ["delivered"] * 100
 metrics[37] = "bounced"
 requests.seen.clear()
 report = watched.send_many(
-    deliveries.report(f"spring-{n:03}", metric, user_id=workspace.id(f"c-{n:03}")) for n, metric in enumerate(metrics)
+    deliveries.report(f"spring-{n:03}", metric, message_id=workspace.id(f"report-{n:03}"))
+    for n, metric in enumerate(metrics)
 )
 watched.close()
 report
@@ -205,6 +209,7 @@ class Progress(Observer):
 
 
 lost, nobody = [], messages.track(None, "Order Lost")
+workspace.faults("slow:2s@1")
 stream = (nobody if n % 1000 == 999 else order for n, order in enumerate(orders(5_000)))
 with workspace.connect(observer=Progress(), limits=one_by_one) as told:
     report = told.send_many(stream, on_dead_letter=lambda letter: lost.append(letter.index))

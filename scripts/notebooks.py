@@ -172,6 +172,7 @@ async def run(notebook: NotebookNode, folder: Path, environment: dict[str, str])
         timeout=SECONDS,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # in how many goes something was printed is a matter of the moment
         resources={"metadata": {"path": str(folder)}},
         config=_way_to_kernel(environment["IPYTHONDIR"]),
     )

@@ -207,8 +207,9 @@ SEEN: dict[str, Callable[[Path], list[str]]] = {
         with_sandbox(lambda cio: cio.identify("u1", {"email": 7})),
         "\n".join(text.strip() for text in not_fit()),
     ],
-    "AttributeError: 'dict' object has no attribute 'to_dict'": lambda _: [
-        with_sandbox(lambda cio: cio.track("u1", ecommerce.OrderCompleted(products=[{"product_id": "p-1"}])))  # type: ignore[list-item]
+    "A typed event cannot be written": lambda _: [
+        with_sandbox(lambda cio: cio.track("u1", ecommerce.OrderCompleted(products=[{"product_id": "p-1"}]))),  # type: ignore[list-item]
+        with_sandbox(lambda cio: cio.track("u1", ecommerce.OrderCompleted(products=None))),  # type: ignore[arg-type]
     ],
     "TypeError: got an unexpected keyword argument": lambda _: [
         raised(lambda: ecommerce.OrderCompleted(gift_note="Well done"))  # type: ignore[call-arg]

@@ -96,6 +96,13 @@ def test_a_notebook_is_run_without_our_variables_and_says_the_same_each_time(fol
     assert sorted(path.name for path in folder.iterdir()) == ["00_numbers.ipynb", "00_numbers.py"]
 
 
+def test_what_is_printed_in_several_goes_is_one_output(folder: Path) -> None:
+    (folder / "00_numbers.py").write_text("# %%\nprint('first', flush=True)\nprint('second')\n")
+    assert command(folder).returncode == 0
+    (output,) = nbformat.read(folder / "00_numbers.ipynb", as_version=4).cells[0].outputs
+    assert output.text == "first\nsecond\n"
+
+
 def test_a_check_writes_nothing_and_finds_what_differs(folder: Path) -> None:
     path = folder / "00_numbers.ipynb"
     missing = command(folder, "--check")
