@@ -20,7 +20,7 @@ _RATE = "events_per_second"
 _RUNS = {"small events": "small", "large events": "large"}
 _OURS = {OURS, ASYNC, GZIP, OUTBOX, DURABLE}
 _LEFT, _WIDTH, _RIGHT, _TOP, _BAR, _ROW = 270, 520, 80, 48, 11, 34
-# A ground of its own: as a picture in a page it knows the colours of the system, not those that the page was switched to.
+# It has a ground of its own: a picture knows the system's colours, not those that its page was switched to.
 _STYLE = """
 .paper { fill: #ffffff; }
 text { font: 12px sans-serif; fill: #1f2328; }
