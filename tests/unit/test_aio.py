@@ -9,6 +9,7 @@ import pytest
 from driving import SMALL, caught, said, stream, tracked, within
 
 from cio_facade import AsyncCustomerIO, DeadLetter, Limits, NetworkError, Report, messages
+from cio_facade.clock import Clock
 from cio_facade.messages import Message
 from cio_facade.testing import FakeClock, RecordingTransport
 
@@ -238,10 +239,21 @@ def test_a_stream_may_be_limited_by_asyncio_itself() -> None:
     run(main())
 
 
+class _Leaping(Clock):
+    """An hour passes when somebody is asked."""
+
+    def __init__(self, silent: Silent) -> None:
+        self._asked = silent.asked
+
+    def monotonic(self) -> float:
+        return super().monotonic() + 3600 * self._asked.is_set()
+
+
 def test_a_server_that_never_answers_does_not_hold_a_stream_longer_than_its_time() -> None:
     async def main() -> Report:
-        async with AsyncCustomerIO("key", transport=Silent(), limits=SMALL) as cio:
-            return await cio.send_many(stream(10_000), timeout=0.02)
+        silent = Silent()
+        async with AsyncCustomerIO("key", transport=silent, limits=SMALL, clock=_Leaping(silent)) as cio:
+            return await cio.send_many(stream(10_000), timeout=60)
 
     report = run(main())
     assert report.delivered == 0
