@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ class Held:
 
     def __init__(self, file: Path, **inside: str) -> None:
         bodies = file.with_suffix(".jsonl")
-        with bodies.open("w", encoding="utf-8") as lines:
-            for (body,) in sqlite3.connect(file).execute("SELECT body FROM calls ORDER BY id"):
+        with bodies.open("w", encoding="utf-8") as lines, closing(sqlite3.connect(file)) as database:
+            for (body,) in database.execute("SELECT body FROM calls ORDER BY id"):
                 lines.write(f"{body}\n")
         columns = dict.fromkeys(("type", "userId", "event", "messageId", "timestamp"), "VARCHAR") | inside
         self.sql = duckdb.connect()
