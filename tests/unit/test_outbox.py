@@ -571,13 +571,16 @@ def test_what_on_outcome_raises_is_said_once_and_ends_nothing(kind, place, where
 @PLACES
 @pytest.mark.parametrize("on_full", ["block", "raise", "drop_newest"])
 def test_on_outcome_may_put_and_never_waits(place, where, on_full):
-    follow_ups = count(1000)
+    follow_ups, told = count(1000), []
 
     def again(outcome):
-        if outcome.message_id.startswith("m") and len(outcome.message_id) < 5:
-            box.put_many(
-                [tracked(next(follow_ups)), UNFIT] if on_full == "drop_newest" else [tracked(next(follow_ups))]
-            )
+        try:
+            if outcome.message_id.startswith("m") and len(outcome.message_id) < 5:
+                box.put_many(
+                    [tracked(next(follow_ups)), UNFIT] if on_full == "drop_newest" else [tracked(next(follow_ups))]
+                )
+        finally:
+            told.append(outcome)
 
     with opened("sync", None, where, on_full=on_full, max_messages=5, lanes=1, on_outcome=again) as box:
         for n in range(40):
@@ -585,6 +588,8 @@ def test_on_outcome_may_put_and_never_waits(place, where, on_full):
                 box.put(tracked(n))
             except OutboxFullError:
                 box.flush(5)
+        # What is put while the outbox is being closed may stay in its file: until then nothing is being put any more.
+        eventually(lambda: len(told) == box.account.accepted and not box.account.pending)
         report = within(10, lambda: box.close(8))
     assert report.balanced
     assert report.pending == 0
