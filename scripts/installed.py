@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["OF_THE_TREE", "ROOMS", "ROOT", "FailedError", "environment", "run", "step", "tested"]
 
@@ -63,10 +63,13 @@ def environment(folder: Path, *what: str | Path) -> Path:
 _WHERE = "import cio_facade, cio_pipelines; print(cio_facade.__file__, cio_pipelines.__file__, sep='\\n')"
 
 
-def tested(python: Path, folder: Path) -> str:
-    """Run the tests against what is installed for this Python, in a new folder, and give their last line."""
+def tested(python: Path, folder: Path, without: Iterable[str] = ()) -> str:
+    """Run the tests, without some files, against what is installed for this Python; give their last line.
+
+    They are laid out in a new folder.
+    """
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in OF_THE_TREE:
+    for name in (*OF_THE_TREE, *without):
         (folder / "tests" / name).unlink()
     for name in ("cio_pipelines_api.json", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)

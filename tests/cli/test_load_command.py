@@ -437,7 +437,8 @@ def test_on_a_terminal_somebody_is_asked(fake, monkeypatch, answer, code):
     done = load("ids.csv", "--as", "delete", answer=answer)
     assert done.exit_code == code
     assert "This is to delete up to 1,200 people at https://example.com/v1" in done.stderr
-    assert done.stdout.startswith("people.csv: loaded") is (code == 0)  # the question is not among the results
+    results = done.stdout.removeprefix(f" {answer}")  # an older CliRunner shows what is typed there
+    assert results.startswith("people.csv: loaded") is (code == 0)  # the question is not among the results
     assert ("not confirmed; nothing was sent" in done.stderr) is (code == 5)
     assert paused == ["begin", "end"]
 
