@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["OF_THE_TREE", "ROOMS", "ROOT", "FailedError", "environment", "run", "step", "tested"]
+__all__ = ["OF_THE_TREE", "ROOMS", "ROOT", "FailedError", "environment", "run", "run_tests", "step"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,7 +63,7 @@ def environment(folder: Path, *what: str | Path) -> Path:
 _WHERE = "import cio_facade, cio_pipelines; print(cio_facade.__file__, cio_pipelines.__file__, sep='\\n')"
 
 
-def tested(python: Path, folder: Path, without: Iterable[str] = ()) -> str:
+def run_tests(python: Path, folder: Path, without: Iterable[str] = ()) -> str:
     """Run the tests, without some files, against what is installed for this Python; give their last line.
 
     They are laid out in a new folder.

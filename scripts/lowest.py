@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.installed import ROOT, FailedError, environment, step, tested
+from scripts.installed import ROOT, FailedError, environment, run_tests, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -83,7 +83,7 @@ def main() -> int:
                 names = [f"{ROOT}[all]", *map(str, beside)]
                 python = environment(folder / "environment", *names, "--constraint", folder / "lowest.txt")
             with step("test"):
-                told = tested(python, folder / "away", _NEWER.values())
+                told = run_tests(python, folder / "away", _NEWER.values())
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1

@@ -20,7 +20,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.installed import ROOT, FailedError, environment, run, step, tested
+from scripts.installed import ROOT, FailedError, environment, run, run_tests, step
 
 __all__ = ["NotReleasableError", "Release", "main", "refusal"]
 
@@ -145,7 +145,7 @@ def _install_and_test(source: Path, wheel: Path) -> str:
         if unpacked != _installed(python, folder):
             raise NotReleasableError("the source distribution installs other files than the wheel")
         with step("test the wheel"):
-            return tested(python, folder / "away")
+            return run_tests(python, folder / "away")
 
 
 def _make(version: str) -> None:
