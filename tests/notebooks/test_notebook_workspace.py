@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import doctest
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,12 +130,6 @@ def test_faults_and_refusals_are_shown(own: Workspace) -> None:
     assert [(row["status"], row["field"]) for row in own.refusals()] == [(503, ""), (400, "context.device.type")]
     own.faults()
     assert own.devices() == []
-
-
-def test_the_examples_in_its_docstrings_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CIO_API_KEY", raising=False)
-    found = doctest.testmod(notebook)
-    assert (found.failed, found.attempted > 5) == (0, True)
 
 
 def test_options_are_the_sandbox_s(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,5 @@
 """The workspace as users of the sandbox read it in Python, and by SQL."""
 
-import doctest
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +25,6 @@ def filled(sandbox: Sandbox, strict: httpx.Client) -> Sandbox:
     ]
     assert strict.post("/batch", json={"batch": batch}).status_code == 200
     return sandbox
-
-
-@pytest.mark.parametrize("room", ["objects", "people", "server", "traits"])
-def test_the_examples_of_a_room_hold(room: str) -> None:
-    outcome = doctest.testmod(importlib.import_module(f"cio_facade.sandbox.{room}"), raise_on_error=False)
-    assert outcome.attempted
-    assert not outcome.failed
 
 
 def test_people_are_a_mapping_by_user_id(filled: Sandbox) -> None:

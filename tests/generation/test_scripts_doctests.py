@@ -1,4 +1,4 @@
-"""The examples in the importer's docstrings hold."""
+"""The examples in the docstrings of the scripts hold."""
 
 import doctest
 import importlib
@@ -6,9 +6,9 @@ import pkgutil
 
 import pytest
 
-import scripts.importer
+import scripts
 
-MODULES = [f"scripts.importer.{module.name}" for module in pkgutil.iter_modules(scripts.importer.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(scripts.__path__, "scripts.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
