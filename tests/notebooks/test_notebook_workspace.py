@@ -15,7 +15,7 @@ import pytest
 from cio_facade import Outbox, deliveries, devices, load, messages, objects, people
 from cio_facade.errors import CustomerIOError, RefusedError
 from cio_facade.retrying import Retry
-from cio_facade.sandbox import Sandbox, notebook
+from cio_facade.sandbox import Sandbox
 from cio_facade.sandbox.notebook import Table, Workspace, open_workspace
 
 _LEFT = ("people", "objects", "devices", "relationships", "suppressed")
