@@ -13,7 +13,6 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from cio_facade.delivery import Send, Wait
-from cio_facade.reentry import holding
 from cio_facade.streams import LINGER
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ class Crew:
     ) -> None:
         self.delivery = delivery
         self.lock = RLock()  # so that who holds it is known; nobody takes it twice
-        self.held_here = holding(self.lock)
         self.raised: BaseException | None = None
         """What a thread met that is no answer: the caller's, who waits for it."""
         self._post, self._clock, self._most, self._afterwards = post, clock, most, afterwards

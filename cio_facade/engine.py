@@ -12,7 +12,7 @@ from cio_facade.boxes import NO_ROOM, TELLING, Settings
 from cio_facade.crew import Crew
 from cio_facade.encoding import parted
 from cio_facade.errors import OutboxError, OutboxFullError
-from cio_facade.reentry import INSIDE, holding
+from cio_facade.reentry import INSIDE, is_mine
 from cio_facade.running import Running
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Engine(Running):
         backlog, crew = self.backlog, self._crew
         if backlog.journal is not None:
             return False
-        if crew.held_here():
+        if is_mine(crew.lock):
             raise OutboxError(INSIDE)
         with crew.lock:
             if self._closed or crew.raised is not None or not backlog.has_room(1, len(one.data)):
@@ -166,7 +166,7 @@ class Engine(Running):
 
     def _check_outside(self) -> None:
         journal = self.backlog.journal
-        if self._crew.held_here() or holding(self._refilling)() or (journal is not None and journal.is_busy_here):
+        if is_mine(self._crew.lock) or is_mine(self._refilling) or (journal is not None and journal.is_busy_here):
             raise OutboxError(INSIDE)
 
     def _may_wait(self, until: float | None, number: int, size: int) -> bool:

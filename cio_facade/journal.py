@@ -18,7 +18,7 @@ from cio_facade.errors import OutboxError
 from cio_facade.ledger import MARKS, Account, Group, Put, Settled, Totals
 from cio_facade.locks import BusyError
 from cio_facade.recovery import ERRORS
-from cio_facade.reentry import holding
+from cio_facade.reentry import is_mine
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +130,7 @@ class Journal:
         """Whether this thread is in the middle of something here, and comes again from a signal handler."""
         batch = self._batch
         leads = batch is not None and batch.leader == get_ident()
-        return leads or holding(self._lock)() or holding(self._gathering)()
+        return leads or is_mine(self._lock) or is_mine(self._gathering)
 
     def append(self, calls: Sequence[bytes]) -> range:
         """Keep calls; when this returns they are safe.
@@ -225,7 +225,7 @@ class Journal:
 
     def before_fork(self) -> None:
         """Wait until no thread is in the database: a child would find SQLite locked for ever."""
-        self._forking = not holding(self._lock)() and self._lock.acquire(timeout=_FORK_SECONDS)
+        self._forking = not is_mine(self._lock) and self._lock.acquire(timeout=_FORK_SECONDS)
 
     def after_fork(self) -> None:
         """Go on, in the parent."""

@@ -10,7 +10,7 @@ from cio_facade.client import parts_of
 from cio_facade.encoding import alone
 from cio_facade.engine import Engine
 from cio_facade.errors import OutboxError
-from cio_facade.reentry import INSIDE, holding
+from cio_facade.reentry import INSIDE, is_mine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -204,7 +204,7 @@ class Outbox(Box):
         if self._final is not None:
             return self._final
         engine = self._engine or self._begin()
-        if holding(self._closing)():
+        if is_mine(self._closing):
             return engine.report()  # a signal handler, while its thread is at it
         if not self._closing.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, TIMEOUT_MAX))):
             return engine.report()  # another thread is at it
@@ -234,7 +234,7 @@ class Outbox(Box):
         """Start delivering in this process."""
         if self._final is not None:
             raise OutboxError(CLOSED)
-        if holding(self._beginning)():
+        if is_mine(self._beginning):
             raise OutboxError(INSIDE)
         with self._beginning:
             if self._engine is None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from threading import RLock
 
-__all__ = ["INSIDE", "holding"]
+__all__ = ["INSIDE", "is_mine"]
 
 INSIDE = (
     "a signal handler or a destructor asked for it in the middle of what its thread was doing with the outbox; nothing"
@@ -20,6 +19,6 @@ INSIDE = (
 )
 
 
-def holding(lock: RLock) -> Callable[[], bool]:
-    """Give what tells whether the thread that asks holds a lock."""
-    return lock._is_owned  # type: ignore[no-any-return,attr-defined]  # pyright: ignore  it is what `Condition` asks
+def is_mine(lock: RLock) -> bool:
+    """Whether the thread that asks holds a lock."""
+    return lock._is_owned()  # type: ignore[no-any-return,attr-defined]  # pyright: ignore  it is what `Condition` asks

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from scripts.installed import ROOT, FailedError, environment, run_tests, step
 
@@ -46,7 +47,7 @@ def requirements(project: Mapping[str, Any], extra: str) -> list[Requirement]:
 
 
 def lowest(found: Iterable[Requirement]) -> list[str]:
-    """Give the lower bound of each as the one version that will do, for pip's constraints.
+    """Give the lower bound of each as the one version that will do, for pip's constraints: the highest of several.
 
     Raises
     ------
@@ -55,15 +56,16 @@ def lowest(found: Iterable[Requirement]) -> list[str]:
 
     Examples
     --------
-    >>> lowest([Requirement("httpx>=0.27,<1"), Requirement("ruff==0.17.5")])
-    ['httpx==0.27', 'ruff==0.17.5']
+    >>> lowest(map(Requirement, ["httpx>=0.28,<1", "ruff==0.17.5", "httpx>=0.9"]))
+    ['httpx==0.28', 'ruff==0.17.5']
     """
-    bounds = {}
+    bounds: dict[str, Version] = {}
     for requirement in found:
         versions = [one.version for one in requirement.specifier if one.operator in {">=", "=="}]
         if len(versions) != 1:
             raise ValueError(f"{requirement.name} needs one lower bound in pyproject.toml")
-        bounds[canonicalize_name(requirement.name)] = versions[0]
+        name, version = canonicalize_name(requirement.name), Version(versions[0])
+        bounds[name] = max(version, bounds.get(name, version))
     return [f"{name}=={version}" for name, version in sorted(bounds.items())]
 
 
