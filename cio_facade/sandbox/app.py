@@ -32,6 +32,8 @@ _logger = logging.getLogger(__name__)
 
 # Paths and headers are the sender's to choose: what is kept of one has an end.
 _LONGEST_TEXT = 200
+# Of a body that cannot be read, enough to see what it is instead.
+_LONGEST_UNREAD = 2000
 _LARGEST_INTEGER = 2**63 - 1
 
 
@@ -136,7 +138,11 @@ class Intake:
             raise Refusal(Problem(self._refuse_gzip, "encoding", "compressed bodies are not read here"))
         body = await bodies.read(request.stream(), encoding, limit, record.bytes)
         record.bytes = len(body)
-        return self._examiner.batch(body) if is_batch else self._examiner.single(self._rules.types[path], body)
+        try:
+            return self._examiner.batch(body) if is_batch else self._examiner.single(self._rules.types[path], body)
+        except Refusal:
+            record.unread = body[:_LONGEST_UNREAD].decode(errors="replace")
+            raise
 
     def _open(self, request: Request) -> RequestRecord:
         headers = request.headers

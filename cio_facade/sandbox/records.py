@@ -153,6 +153,8 @@ class RequestRecord:
         one; and repeats that were dropped.
     fault : str or None
         The fault that was made on demand, such as ``drop-response``.
+    unread : str or None
+        The beginning of a body of which no call could be read, 2,000 bytes of it; None for any other.
     problems : tuple of Problem
         Why calls were lost or the request refused.
     id : int
@@ -171,6 +173,7 @@ class RequestRecord:
     lost: int = 0
     dropped: int = 0
     fault: str | None = None
+    unread: str | None = None
     problems: tuple[Problem, ...] = ()
     id: int = 0
 

@@ -46,7 +46,7 @@ class Sandbox:
     Parameters
     ----------
     db : path or None
-        SQLite file to keep what arrives in, continued when it is there; None keeps it in memory.
+        SQLite file to keep what arrives in, continued when it is there; None, or ``":memory:"``, keeps it in memory.
     port : int
         Port to listen on; 0 takes a free one.
     host : str
@@ -121,7 +121,7 @@ class Sandbox:
             outbox=outbox,
             sink=sink,
         )
-        self._db = db
+        self._db = None if db == ":memory:" else db
         self._outbox = outbox
         self._sink = sink
         self._counting: Sink | None = None
@@ -186,7 +186,7 @@ class Sandbox:
     def _counter(self) -> Sink:
         """Make what stands in for all that in a sandbox that only counts."""
         counting = Sink(self._rules)
-        shown = page.totals(counting.counts)
+        shown = page.totals(counting.counts, self._rules)
         tools = Admin(counting.counts, self.clear, self._rules.batch_bytes)
         counting.otherwise = Starlette(routes=self._beside(shown, tools))
         return counting

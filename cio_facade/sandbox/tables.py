@@ -14,7 +14,7 @@ __all__ = ["TABLES", "check_form", "is_empty", "make"]
 
 # Kept in the file, so that the file of another program, or one with tables of another form, is not touched.
 _APPLICATION: Final = int.from_bytes(b"cios")
-_FORM: Final = 3
+_FORM: Final = 4
 
 _NAMED: Final = "".join(f"{column} TEXT, " for column in COLUMNS)
 
@@ -55,6 +55,7 @@ CREATE TABLE requests (
     lost INTEGER NOT NULL,
     dropped INTEGER NOT NULL,
     fault TEXT,
+    unread TEXT,
     verdict TEXT NOT NULL,
     reason TEXT
 );

@@ -177,13 +177,66 @@ def test_a_call_shows_each_of_its_problems_with_the_field(sandbox: Sandbox, stri
 def test_a_request_of_which_no_call_could_be_read_has_a_page(sandbox: Sandbox, strict: httpx.Client) -> None:
     strict.post("/track", content=b"{", headers={"X-Request-Id": "r<1>", "X-Retry-Count": "3"})
     page = read(sandbox.page, "/calls/1")
-    for words in ("No call could be read", "the body is no JSON", "r<1>", "The body was not kept"):
+    for words in ("No call could be read", "the body is no JSON", "r<1>"):
         assert words in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [
+        ("/track", b'{"event": <b>', 'As it came, 2 000 bytes of it at most. {"event": <b>'),
+        ("/track", b"", "The body was empty."),
+        ("/nowhere", b"{}", "The body was not kept: nobody read it."),
+    ],
+)
+def test_a_body_that_could_not_be_read_is_shown_as_it_came(
+    path: str, content: bytes, words: str, sandbox: Sandbox, strict: httpx.Client
+) -> None:
+    strict.post(path, content=content)
+    page = read(sandbox.page, "/calls/1")
+    assert words in " ".join(page.text.split())
+    assert (words in " ".join(read(sandbox.page, "/requests/1").text.split())) == (path != "/nowhere")
 
 
 def test_repeats_lead_to_one_another(some: Sandbox) -> None:
     assert "/calls/5" in read(some.page, "/calls/3").links
     assert "/calls/3" in read(some.page, "/calls/5").links
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("sink", [False, True])
+@pytest.mark.parametrize("path", ["/poeple", "/_sandboxes", "/v11/track", "/peop%3Cb%3Ele"])
+def test_a_browser_at_an_address_that_has_no_page_is_led_on(path: str, sink: bool) -> None:
+    with Sandbox(sink=sink) as sandbox:
+        answer = httpx.get(f"{sandbox.page.rstrip('/')}{path}", headers=BROWSER)
+    page = Page(answer.text)
+    assert answer.status_code == 404
+    assert "There is no such page" in page.text
+    assert "<b>" not in answer.text
+    assert "/" in page.links
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status"),
+    [
+        ("GET", "/poeple", "*/*", 404),
+        ("POST", "/poeple", "text/html", 404),
+        ("GET", "/v1/track", "text/html", 405),
+        ("GET", "/v1", "text/html", 404),
+        ("GET", "/_sandbox/nothing", "text/html", 404),
+        ("GET", "/_sandbox/clear", "text/html", 405),
+    ],
+)
+def test_a_program_at_such_an_address_is_answered_as_one(
+    method: str, path: str, accept: str, status: int, sandbox: Sandbox
+) -> None:
+    answer = httpx.request(method, f"{sandbox.page.rstrip('/')}{path}", headers={"Accept": accept})
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()
 
 
 @pytest.mark.parametrize("number", ["0", "10", "9" * 30, "-1", "first", "<b>"])

@@ -207,6 +207,22 @@ def test_a_window_ends_when_its_seconds_have_passed() -> None:
     assert [window.admit("key", now) for now in (0, 1, 2.999, 3, 3.999, 4)] == [True, True, False, True, False, True]
 
 
+def test_a_window_remembers_only_keys_that_had_a_request_in_it() -> None:
+    window = Window(2, 3)
+    for now in range(1000):
+        window.admit(f"key {now}", now)
+        window.admit("always", now)
+    assert len(window) == 4  # of the last three seconds, and the one of all
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2)), max_size=80))
+def test_each_key_is_admitted_as_if_it_were_alone(requests: list[tuple[str, float]]) -> None:
+    shared, alone, now = Window(2, 3), {key: Window(2, 3) for key in "abc"}, 0.0
+    for key, pause in requests:
+        now += pause
+        assert shared.admit(key, now) == alone[key].admit(key, now)
+
+
 @given(st.lists(st.floats(0, 2), max_size=60))
 def test_no_window_ever_holds_more_than_the_limit(pauses: list[float]) -> None:
     window, now = Window(5, 3), 0.0

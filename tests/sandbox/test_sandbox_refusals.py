@@ -1,5 +1,6 @@
 """What is wrong is refused in strict mode and lost in permissive mode; the reason names the field, never the value."""
 
+import gzip
 from typing import Any
 
 import httpx
@@ -211,3 +212,31 @@ def test_an_answer_tells_a_bounded_number_of_errors(strict: httpx.Client, sandbo
     assert len(answer.json()["errors"]) == 20
     (request,) = sandbox.requests()
     assert len(request.problems) == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kept"),
+    [
+        ("track", b"user=u1&event=E", "user=u1&event=E"),
+        ("track", b'["a", "list"]', '["a", "list"]'),
+        ("batch", b'{"batch": {}}', '{"batch": {}}'),
+        ("batch", b"\xff\x00{", "\ufffd\x00{"),
+        ("batch", b"", ""),
+        ("batch", b"{" * 2001, "{" * 2000),
+        ("batch", b'{"batch": [7]}', None),
+        ("track", b"{}", None),
+        ("track", b'{"userId": "u1", "event": "E"}', None),
+        ("track", b"x" * 33_000, None),
+    ],
+)
+def test_of_a_body_that_cannot_be_read_the_beginning_is_kept(
+    path: str, body: bytes, kept: str | None, permissive: httpx.Client, sandbox: Sandbox
+) -> None:
+    permissive.post(f"/{path}", content=body)
+    permissive.post(f"/{path}", content=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    assert [request.unread for request in sandbox.requests()] == [kept, kept]
+
+
+def test_of_a_request_with_a_wrong_key_no_body_is_kept(sandbox: Sandbox) -> None:
+    httpx.post(f"{sandbox.url}/track", content=b"{nope")
+    assert [request.unread for request in sandbox.requests()] == [None]

@@ -268,3 +268,11 @@ def _ask_on_and_on(url: httpx.URL, stopped: threading.Event) -> None:
         with suppress(OSError), socket.create_connection((url.host, url.port or 0), 1) as connection:
             connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             connection.recv(10)
+
+
+def test_sqlite_s_own_name_of_memory_means_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(":memory:") as sandbox:
+        httpx.post(f"{sandbox.url}/track", json={"userId": "u1", "event": "E"}, auth=("key", ""))
+        assert sandbox.counts().accepted == 1
+    assert list(tmp_path.iterdir()) == []

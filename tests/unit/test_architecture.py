@@ -97,7 +97,7 @@ SANDBOX = (
     "page.assets page.charts page.filters page.links page.telling",
     "answers bodies expecting faults keys listening options regions tables threaded traits wording",
     "page.rendering page.shapes",
-    "checks identities reading sink",
+    "checks identities page.absent reading sink",
     "admin examine removals reports things",
     "objects profiles",
     "people workspace",
@@ -370,6 +370,7 @@ def test_no_source_lists_paths() -> None:
 # and a small one is none unless it is called so.
 SMALL = 600  # up to here: statuses, seconds, and what counts anything
 LARGE = {
+    ("sandbox/app.py", 2_000),  # bytes that are kept of a body that cannot be read
     ("clock.py", 1_000),  # milliseconds in a second
     ("config.py", 65_535),  # the last port
     ("database.py", 4_000),  # pages of a log

@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from cio_facade.sandbox import admin
 from cio_facade.sandbox.faults import Faults
 from cio_facade.sandbox.live import Hub
 from cio_facade.sandbox.page import batches, events, objects, outbox, people, person, reports, stream
 from cio_facade.sandbox.page import faults as on_demand
+from cio_facade.sandbox.page.absent import Absent
 from cio_facade.sandbox.page.assets import Assets
 from cio_facade.sandbox.page.rendering import Rendering
 from cio_facade.sandbox.page.shapes import Shapes
@@ -61,22 +63,26 @@ def routes(
         The faults on demand, to be shown and set.
     """
     assets = Assets()
-    view = View(storage, rules, Shapes.read(document or {}), Rendering(assets.address, _ROOMS), outbox)
+    rendering = Rendering(assets.address, _ROOMS)
+    view = View(storage, rules, Shapes.read(document or {}), rendering, outbox)
     return [
         *assets.routes(),
         *stream.routes(view, hub),
         *on_demand.routes(view, Faults() if faults is None else faults),
         *(route for room in _VIEWS for route in room.routes(view)),
+        Absent(rendering, rules.prefix, admin.PREFIX),
     ]
 
 
-def totals(counts: Callable[[], Counts]) -> list[BaseRoute]:
+def totals(counts: Callable[[], Counts], rules: Rules) -> list[BaseRoute]:
     """Make the routes of the page of a sandbox that only counts.
 
     Parameters
     ----------
     counts : callable
         Gives what is shown.
+    rules : Rules
+        Paths.
     """
     assets = Assets()
     rendering = Rendering(assets.address, {"/": "Totals"})
@@ -84,4 +90,4 @@ def totals(counts: Callable[[], Counts]) -> list[BaseRoute]:
     def show(request: Request) -> Response:
         return rendering.page(request, "totals.html", counts=counts())
 
-    return [*assets.routes(), Route("/", show)]
+    return [*assets.routes(), Route("/", show), Absent(rendering, rules.prefix, admin.PREFIX)]

@@ -46,7 +46,7 @@ FROM received LEFT JOIN requests ON requests.id = received.request
 """  # noqa: S608 - names of this module, no input
 _CALL: Final = """
 SELECT received.*, requests.path, requests.status, requests.strict, requests.request_id, requests.retry_count,
-       requests.fault, people.id AS person_there, people.user_id AS person_id
+       requests.fault, requests.unread, people.id AS person_there, people.user_id AS person_id
 FROM received
 LEFT JOIN requests ON requests.id = received.request
 LEFT JOIN people ON people.id = received.person
