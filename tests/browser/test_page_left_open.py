@@ -76,6 +76,28 @@ def test_an_open_page_says_what_became_of_what_it_showed(
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 
+def test_a_list_grows_and_what_is_typed_beside_it_stays(visit, cio):
+    page = visit("people")
+    expect(page.get_by_text("Nobody yet")).to_be_visible()
+    search = page.get_by_role("searchbox")
+    search.fill("ann")
+    cio.identify("u1", {"plan": "pro"})
+    expect(page.get_by_role("link", name="u1")).to_be_visible()
+    expect(page.get_by_text("1 known")).to_be_visible()
+    expect(search).to_have_value("ann")
+    expect(search).to_be_focused()
+
+
+def test_rules_that_are_being_written_stay_while_requests_are_struck(visit, sandbox, cio):
+    sandbox.faults.set("slow:1ms")
+    page = visit("faults")
+    rules = page.get_by_role("textbox", name="Rules")
+    rules.fill("reset:5%")
+    cio.track("u1", "Course Started")
+    expect(page.get_by_role("table").get_by_text("slow:1ms")).to_be_visible()
+    expect(rules).to_have_value("reset:5%")
+
+
 def test_times_are_told_as_of_now(visit, sandbox, cio):
     cio.identify("u1", {"plan": "pro"})
     page = visit("people")
@@ -131,8 +153,8 @@ def test_who_walks_the_list_stays_there_while_calls_arrive(visit, cio):
 def test_who_stood_on_a_call_that_is_gone_goes_on_at_the_newest(visit, cio):
     send(cio, 10)
     page = visit()
-    page.locator("#calls").evaluate("list => { list.dataset.most = 2; }")  # and ten times as many while one is marked
     call(page, 1).focus()
+    page.locator("#calls").evaluate("list => { list.dataset.most = 2; }")  # and ten times as many while one is marked
     send(cio, 15)
     expect(call(page, 1)).to_have_count(0)
     expect(call(page, 25)).to_be_focused()

@@ -14,9 +14,10 @@ from pages import Page, read
 
 from cio_facade.sandbox import Sandbox
 from cio_facade.sandbox.page import assets, rendering
-from cio_facade.sandbox.page.arrivals import Arrivals, Cursor
+from cio_facade.sandbox.page.arrivals import Arrivals
 from cio_facade.sandbox.page.filters import VERDICTS, Filters
 from cio_facade.sandbox.page.rendering import brief, clock, pretty, shown, size
+from cio_facade.sandbox.page.views import Cursor
 from cio_facade.sandbox.storage import Storage
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"

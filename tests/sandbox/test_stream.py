@@ -13,8 +13,9 @@ from pages import feed, read
 from cio_facade.sandbox import Sandbox
 from cio_facade.sandbox.live import Hub
 from cio_facade.sandbox.page import stream
-from cio_facade.sandbox.page.arrivals import Cursor, News
+from cio_facade.sandbox.page.arrivals import News
 from cio_facade.sandbox.page.stream import Pace
+from cio_facade.sandbox.page.views import Cursor
 
 
 def batch(first: int, count: int, **more: object) -> str:

@@ -7,13 +7,13 @@ among many is told how far was looked, and goes on from there.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Row
-from typing import Final, Self
+from typing import Final
 
 from cio_facade.sandbox.page.filters import Filters
-from cio_facade.sandbox.page.views import bisect, whole
+from cio_facade.sandbox.page.views import Cursor, bisect, latest
 from cio_facade.sandbox.storage import Storage
 
-__all__ = ["MOST", "Arrivals", "Cursor", "News", "Stretch"]
+__all__ = ["MOST", "Arrivals", "News", "Stretch"]
 
 # Rows of the stream.
 MOST: Final = 100
@@ -64,31 +64,6 @@ _EVENTS: Final = """
 SELECT DISTINCT event FROM (SELECT event FROM received ORDER BY id DESC LIMIT 500)
 WHERE event IS NOT NULL AND length(event) <= 100 ORDER BY event LIMIT 100
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Up to where somebody has seen the stream.
-
-    Attributes
-    ----------
-    number : int
-        Of the last call; 0 for none.
-    time : str
-        When it came. When everything is forgotten, numbers begin anew: another call has the number then.
-    """
-
-    number: int = 0
-    time: str = ""
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Read a cursor as `str` wrote it; of anything else, the beginning."""
-        number, _, time = text.partition("@")
-        return cls(whole(number) or 0, time)
-
-    def __str__(self) -> str:
-        return f"{self.number}@{self.time}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +123,7 @@ class Arrivals:
 
     def latest(self) -> Cursor:
         """Say up to where there is something to see."""
-        rows = self._read("SELECT id, time FROM received ORDER BY id DESC LIMIT 1")
-        return Cursor(*rows[0]) if rows else Cursor()
+        return latest(self._read, "received")
 
     def older(self, filters: Filters, before: int, most: int = MOST) -> Stretch:
         """Read calls that came before one, as many as are shown, and no further than a window where they are few."""
@@ -160,18 +134,18 @@ class Arrivals:
 
     def since(self, filters: Filters, cursor: Cursor) -> News:
         """Read what came since a cursor."""
-        latest = self.latest()
+        newest = self.latest()
         if not self._is_there(cursor):
-            return News(latest, self.older(filters, latest.number + 1).rows, anew=True)
-        if latest.number <= cursor.number:
+            return News(newest, self.older(filters, newest.number + 1).rows, anew=True)
+        if newest.number <= cursor.number:
             return News(cursor)
         first = cursor.number + 1
-        begin = max(first, latest.number - _reach(filters) + 1)
-        rows = self._between(filters, begin, latest.number, _NEWS)
+        begin = max(first, newest.number - _reach(filters) + 1)
+        rows = self._between(filters, begin, newest.number, _NEWS)
         if not filters.given:
-            return News(latest, rows, latest.number - cursor.number - len(rows))
+            return News(newest, rows, newest.number - cursor.number - len(rows))
         between = self._count(filters, begin, rows[-1]["id"] - 1) if len(rows) == _NEWS else 0
-        return News(latest, rows, between, between == _MANY, begin - first)
+        return News(newest, rows, between, between == _MANY, begin - first)
 
     def totals(self) -> dict[str, int]:
         """Count the calls by what became of them, those that came again, and the people."""

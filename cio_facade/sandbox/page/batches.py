@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox.page.charts import Chart, Column, stacked
-from cio_facade.sandbox.page.views import Read, View, bisect, paged, whole
+from cio_facade.sandbox.page.views import Read, View, bisect, latest, paged, whole
 
 __all__ = ["Batch", "histogram", "routes"]
 
@@ -24,7 +24,6 @@ SELECT * FROM (SELECT * FROM requests WHERE id < :before ORDER BY id DESC LIMIT 
 WHERE :path IS NULL OR path = :path LIMIT :limit
 """
 _REQUEST: Final = "SELECT * FROM requests WHERE id = ?"
-_LATEST: Final = "SELECT coalesce(max(id), 0) FROM requests"
 _SIZES: Final = f"SELECT bytes FROM ({_REQUESTS.strip()}) WHERE bytes > 0"  # noqa: S608
 _CALLS: Final = """
 SELECT id, position, type, event, user_id, anonymous_id, group_id, person, bytes, verdict, reason, repeat, effect
@@ -89,12 +88,12 @@ def routes(view: View) -> list[BaseRoute]:
         return Batch(row, _calls(view.read, row), row["bytes"] / limit_of(row["path"]))
 
     def everything(request: Request) -> Response:
-        ((latest,),) = view.read(_LATEST)
-        if answer := view.unchanged(request, latest):
+        seen = latest(view.read, "requests")
+        if answer := view.unchanged(request, seen):
             return answer
         singles = request.query_params.get("singles") == "1"
         asked = view.number(request, "before")
-        before = latest + 1 if asked is None else asked
+        before = seen.number + 1 if asked is None else asked
         path = None if singles else batch_path
         found = {"path": path, "before": before, "window": _LOOKED_AT, "limit": view.page + 1}
         rows, more = paged(view.read(_REQUESTS, found), view.page)
@@ -111,7 +110,7 @@ def routes(view: View) -> list[BaseRoute]:
             calls_limit=rules.batch_calls,
             next={"before": str(following)} if following > 1 else None,
             first=asked is None,
-            seen=latest,
+            seen=seen,
         )
 
     def one(request: Request) -> Response:

@@ -14,7 +14,7 @@ from cio_facade.sandbox.page import links
 from cio_facade.sandbox.page.charts import Chart, Column, grain, slots, stacked
 from cio_facade.sandbox.page.shapes import compare
 from cio_facade.sandbox.page.telling import stamp
-from cio_facade.sandbox.page.views import Read, View
+from cio_facade.sandbox.page.views import Read, View, latest
 from cio_facade.sandbox.tallies import SUMS, during
 
 __all__ = ["RANGES", "Range", "Window", "over_time", "routes", "window"]
@@ -72,7 +72,6 @@ FROM {SUMS} WHERE {{condition}} GROUP BY {{name}} ORDER BY calls DESC, name LIMI
 _BY_EVENT: Final = _BY.format(name="event", condition="event <> ''")
 _BY_TYPE: Final = _BY.format(name="type", condition="type <> ''")
 _ONE: Final = _BY.format(name="event", condition="event = :event")
-_LATEST: Final = "SELECT coalesce(max(id), 0) FROM received"
 _CALLS: Final = """
 SELECT id, time, type, timestamp, user_id, anonymous_id, group_id, person, verdict, reason, repeat, effect, bytes, body
 FROM received WHERE event = :event ORDER BY id DESC LIMIT :limit
@@ -138,8 +137,8 @@ def routes(view: View, clock: Callable[[], float] = time.time) -> list[BaseRoute
 
     def everything(request: Request) -> Response:
         shown = window(view.read, request.query_params.get("range"), int(clock()))
-        ((latest,),) = view.read(_LATEST)
-        seen = f"{latest}.{shown.end // shown.width}"
+        last = latest(view.read, "received")
+        seen = f"{last}.{shown.end // shown.width}"
         if answer := view.unchanged(request, seen):
             return answer
         told = {**shown.told, "limit": _MOST_EVENTS}
@@ -153,7 +152,7 @@ def routes(view: View, clock: Callable[[], float] = time.time) -> list[BaseRoute
             shown=shown,
             most=_MOST_EVENTS,
             seen=seen,
-            any=bool(latest),
+            any=bool(last.number),
         )
 
     def one(request: Request) -> Response:
@@ -165,7 +164,7 @@ def routes(view: View, clock: Callable[[], float] = time.time) -> list[BaseRoute
         shape = view.shapes.get(name)
         if not calls and shape is None:
             return view.show(request, "no_event.html", 404, name=name)
-        seen = f"{calls[0]['id'] if calls else 0}.{shown.end // shown.width}"
+        seen = f"{latest(view.read, 'received WHERE event = ?', name)}.{shown.end // shown.width}"
         if answer := view.unchanged(request, seen):
             return answer
         counted = view.read(_ONE, {**shown.told, "event": name, "limit": 1})

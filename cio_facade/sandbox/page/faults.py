@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox import bodies
 from cio_facade.sandbox.faults import Faults
-from cio_facade.sandbox.page.views import MANY, View
+from cio_facade.sandbox.page.views import MANY, View, latest
 from cio_facade.sandbox.records import Refusal
 
 __all__ = ["routes"]
@@ -36,13 +36,21 @@ def routes(view: View, faults: Faults) -> list[BaseRoute]:
 
     def show(request: Request, status: int = 200, rules: str | None = None, problem: str | None = None) -> Response:
         written = "\n".join(faults) if rules is None else rules
+        seen = latest(view.read, "requests")
         struck = view.read(_STRUCK, (view.page,))
         return view.show(
-            request, "faults.html", status, rules=written, seed=faults.seed, problem=problem, struck=struck
+            request,
+            "faults.html",
+            status,
+            rules=written,
+            seed=faults.seed,
+            problem=problem,
+            struck=struck,
+            seen=seen,
         )
 
     def look(request: Request) -> Response:
-        return show(request)
+        return view.unchanged(request, latest(view.read, "requests")) or show(request)
 
     async def change(request: Request) -> Response:
         rules = ""

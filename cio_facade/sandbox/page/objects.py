@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox.page import links
-from cio_facade.sandbox.page.views import MANY, View, capped, paged
+from cio_facade.sandbox.page.views import MANY, View, capped, latest, paged
 
 __all__ = ["routes"]
 
@@ -43,7 +43,6 @@ FROM relationships JOIN people ON people.id = relationships.person
 WHERE type_id = :type AND object_id = :id AND relationships.person > :after
 ORDER BY relationships.person LIMIT :limit
 """
-_LATEST: Final = "SELECT coalesce(max(id), 0) FROM received"
 
 _LAST: Final = "\U0010ffff"
 
@@ -52,6 +51,9 @@ def routes(view: View) -> list[BaseRoute]:
     """Make the routes of the objects."""
 
     def everything(request: Request) -> Response:
+        seen = latest(view.read, "received")
+        if answer := view.unchanged(request, seen):
+            return answer
         types = view.read(_TYPES)
         chosen = request.query_params.get("type") or (types[0]["type_id"] if types else "")
         text, after = request.query_params.get("q", "").strip(), request.query_params.get("after", "")
@@ -68,6 +70,7 @@ def routes(view: View) -> list[BaseRoute]:
             objects=objects,
             next=following,
             first=not after,
+            seen=seen,
         )
 
     def one(request: Request) -> Response:
@@ -78,8 +81,8 @@ def routes(view: View) -> list[BaseRoute]:
         row = next(iter(view.read(_OBJECT, (type_id, object_id))), None)
         if row is None:
             return view.show(request, "no_object.html", 404, type_id=type_id, object_id=object_id)
-        ((latest,),) = view.read(_LATEST)
-        if answer := view.unchanged(request, latest):
+        seen = latest(view.read, "received")
+        if answer := view.unchanged(request, seen):
             return answer
         after = view.number(request, "after") or 0
         told = {"type": type_id, "id": object_id, "after": after, "limit": view.page + 1}
@@ -93,7 +96,7 @@ def routes(view: View) -> list[BaseRoute]:
             total=capped(view.read, "relationships WHERE type_id = ? AND object_id = ?", type_id, object_id),
             next={"after": str(rows[-1]["person"])} if more else None,
             first=not after,
-            seen=latest,
+            seen=seen,
         )
 
     return [Route("/objects", everything), Route("/objects/{rest:path}", one)]

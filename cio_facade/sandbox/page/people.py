@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox.page import links
-from cio_facade.sandbox.page.views import MANY, Read, View, capped, paged
+from cio_facade.sandbox.page.views import MANY, Read, View, capped, latest, paged
 
 __all__ = ["Found", "routes", "search"]
 
@@ -120,6 +120,9 @@ def routes(view: View) -> list[BaseRoute]:
     """Make the routes of the list of people."""
 
     def show(request: Request) -> Response:
+        seen = latest(view.read, "received")
+        if answer := view.unchanged(request, seen):
+            return answer
         text = request.query_params.get("q", "").strip()
         before = view.number(request, "before")
         last = _last(view, request)
@@ -130,6 +133,7 @@ def routes(view: View) -> list[BaseRoute]:
             found=found,
             text=text,
             first=before is None and last is None,
+            seen=seen,
             total=capped(view.read, "people"),
             suppressed=capped(view.read, "suppressed"),
             hint=_hint(view.read, text) if text else None,

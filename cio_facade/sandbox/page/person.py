@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox.page import links
-from cio_facade.sandbox.page.views import Read, View, capped, paged, whole
+from cio_facade.sandbox.page.views import Read, View, capped, latest, paged, whole
 from cio_facade.sandbox.traits import PREFERENCES
 
 __all__ = ["Entry", "Profile", "entries", "profile", "routes"]
@@ -32,7 +32,6 @@ _CALLS: Final = """
 SELECT id, time, type, timestamp, user_id, anonymous_id, verdict, repeat, effect, body
 FROM received WHERE person = :person AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit
 """
-_LATEST: Final = "SELECT coalesce(max(id), 0) FROM received WHERE person = ?"
 _MERGED: Final = """
 SELECT people.id, people.user_id, merges.time FROM merges JOIN people ON people.id = merges.person WHERE previous_id = ?
 """
@@ -146,8 +145,8 @@ def _numbered(read: Read, text: str) -> Row | None:
 
 
 def _present(view: View, request: Request, row: Row) -> Response:
-    ((latest,),) = view.read(_LATEST, (row["id"],))
-    if answer := view.unchanged(request, latest):
+    seen = latest(view.read, "received WHERE person = ?", row["id"])
+    if answer := view.unchanged(request, seen):
         return answer
     before = view.number(request, "before")
     timeline, more = entries(view.read, row["id"], before, view.page)
@@ -158,7 +157,7 @@ def _present(view: View, request: Request, row: Row) -> Response:
         entries=timeline,
         next={"before": str(timeline[-1].row["id"])} if more else None,
         first=before is None,
-        seen=latest,
+        seen=seen,
         calls=capped(view.read, "received WHERE person = ?", row["id"]),
     )
 

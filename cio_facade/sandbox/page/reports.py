@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from cio_facade.sandbox.page.views import View, paged
+from cio_facade.sandbox.page.views import View, latest, paged
 
 __all__ = ["routes"]
 
@@ -28,6 +28,9 @@ def routes(view: View) -> list[BaseRoute]:
         asked = request.query_params.get("type", "")
         kind = asked if asked in _TABLES else next(iter(_TABLES))
         table, column = _TABLES[kind]
+        seen = latest(view.read, table)
+        if answer := view.unchanged(request, seen):
+            return answer
         before = view.number(request, "before")
         told = {"before": before, "limit": view.page + 1}
         rows, more = paged(view.read(_REPORTS.format(table=table), told), view.page)
@@ -41,6 +44,7 @@ def routes(view: View) -> list[BaseRoute]:
             counted=_COUNTED,
             next={"before": str(rows[-1]["id"])} if more else None,
             first=before is None,
+            seen=seen,
         )
 
     return [Route("/reports", show)]

@@ -10,9 +10,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from cio_facade.sandbox.live import Hub
-from cio_facade.sandbox.page.arrivals import MOST, Arrivals, Cursor, News
+from cio_facade.sandbox.page.arrivals import MOST, Arrivals, News
 from cio_facade.sandbox.page.filters import VERDICTS, Filters
-from cio_facade.sandbox.page.views import View, whole
+from cio_facade.sandbox.page.views import Cursor, View, whole
 from cio_facade.sandbox.reading import StoreClosed
 
 __all__ = ["routes"]

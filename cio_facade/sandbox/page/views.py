@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from sqlite3 import Row
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from cio_facade.sandbox.page.shapes import Shapes
 from cio_facade.sandbox.rules import Rules
 from cio_facade.sandbox.storage import Storage
 
-__all__ = ["MANY", "Count", "Read", "View", "bisect", "capped", "paged"]
+__all__ = ["MANY", "Count", "Cursor", "Read", "View", "bisect", "capped", "latest", "paged"]
 
 _T = TypeVar("_T")
 
@@ -35,6 +35,31 @@ class Count(NamedTuple):
 
     number: int
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Up to where somebody has seen a table.
+
+    Attributes
+    ----------
+    number : int
+        Of the last row; 0 for none.
+    time : str
+        When it came. When everything is forgotten, numbers begin anew: another row has the number then.
+    """
+
+    number: int = 0
+    time: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a cursor as `str` wrote it; of anything else, the beginning."""
+        number, _, time = text.partition("@")
+        return cls(whole(number) or 0, time)
+
+    def __str__(self) -> str:
+        return f"{self.number}@{self.time}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,12 @@ def capped(read: Read, table: str, *parameters: object) -> Count:
     """Count the rows of a table, or those that fit a condition written after it, but no further than anybody would."""
     (row,) = read(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {MANY})", parameters)  # noqa: S608 - words of ours
     return Count(min(row[0], MANY - 1), row[0] >= MANY)
+
+
+def latest(read: Read, table: str, *parameters: object) -> Cursor:
+    """Say up to where there is something to see of a table, or of its rows that fit a condition written after it."""
+    rows = read(f"SELECT id, time FROM {table} ORDER BY id DESC LIMIT 1", parameters)  # noqa: S608 - as above
+    return Cursor(*rows[0]) if rows else Cursor()
 
 
 def bisect(read: Read, table: str, request: int) -> int:
