@@ -129,7 +129,7 @@ def test_a_cell_that_errors_fails_the_command_and_the_others_are_made(folder: Pa
 
 
 def test_a_notebook_that_grows_too_large_is_not_written(folder: Path) -> None:
-    (folder / "00_numbers.py").write_text("# %%\nprint('x' * 300_000)\n")
+    (folder / "00_numbers.py").write_text("# %%\nprint('of many lines\\n' * 30_000)\n")
     failed = command(folder)
     assert failed.returncode == 1
     assert "show less" in failed.stderr

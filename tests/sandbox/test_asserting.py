@@ -3,11 +3,13 @@
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from cio_facade import AsyncCustomerIO, CustomerIO, Outbox, messages
+from cio_facade.sandbox import asserting
 from cio_facade.sandbox.asserting import CioSandbox
 
 
@@ -96,6 +98,28 @@ def test_it_waits_for_what_is_sent_in_the_background(cio_sandbox: CioSandbox, ci
         assert len(cio_sandbox.wait_for(calls=3, event="E")) == 3
         outbox.put(messages.identify("u1", {"plan": "pro"}))
         cio_sandbox.wait_until(lambda: cio_sandbox.calls("identify"))
+
+
+def test_time_in_which_the_machine_stood_still_does_not_count(
+    cio_sandbox: CioSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, looks = 0.0, 0
+
+    def sleep(_seconds: float) -> None:
+        nonlocal now
+        now += 60
+
+    def holds() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks == 4
+
+    # Not the module itself, by which the server's threads go too.
+    monkeypatch.setattr(asserting, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now))
+    cio_sandbox.wait_until(holds, timeout=1)
+    looks = 100
+    with pytest.raises(AssertionError, match="did not come within 1 s"):
+        cio_sandbox.wait_until(holds, timeout=1)
 
 
 def test_it_goes_on_as_soon_as_enough_is_there(cio_sandbox: CioSandbox, cio_client: CustomerIO) -> None:
