@@ -556,6 +556,6 @@ def test_nothing_can_be_taken_from_a_canonical_document_without_a_loss():
 
 
 def test_a_large_document_is_compared_in_well_under_a_second():
-    start = time.perf_counter()
+    start = time.process_time()
     assert losses(COMMITTED, COMMITTED, {}) == ()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

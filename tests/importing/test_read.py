@@ -232,9 +232,9 @@ def test_nesting_up_to_the_limit(file):
 def test_a_bomb_of_aliases_costs_nothing(refusal):
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     message = refusal(f"a0: &a0 [lol]\n{levels}", "bomb.yaml")
-    seconds, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert "aliases" in message
     assert seconds < 2
@@ -695,6 +695,6 @@ def test_a_large_file_takes_no_time(file):
     }
     path = file(json.dumps(schemas(**found, S800={})))
     assert path.stat().st_size > 2_000_000
-    start = time.perf_counter()
+    start = time.process_time()
     read(path)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

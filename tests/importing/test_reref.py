@@ -117,7 +117,7 @@ def test_a_component_is_found_by_its_escaped_name():
 def test_time_grows_with_the_size_and_not_with_its_square():
     schemas = {f"Boat{number}": thing(**{f"a{number}": {"type": "string"}, "sail": SAIL}) for number in range(2000)}
     body = {"anyOf": [copy.deepcopy(schema) for schema in schemas.values()]}
-    start = time.perf_counter()
+    start = time.process_time()
     found = reref(document(body, Sail=SAIL, **schemas))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert body_of(found) == {"anyOf": [ref(name) for name in schemas]}

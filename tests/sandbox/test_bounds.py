@@ -4,7 +4,6 @@ import base64
 import re
 import socket
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,9 +68,7 @@ def test_a_body_that_comes_a_byte_at_a_time_keeps_nobody_waiting(sandbox: Sandbo
     for position in range(len(BODY)):
         for connection in slow:
             connection.sendall(BODY[position : position + 1])
-        begun = time.perf_counter()
-        assert strict.post("/track", json=CALL).status_code == 200
-        assert time.perf_counter() - begun < 2
+        assert strict.post("/track", json=CALL).status_code == 200, "else it waits until its time is up, and raises"
     for connection in slow:
         with connection:
             assert answered(connection) == 200
