@@ -62,6 +62,7 @@ class AsyncCrew:
         self._requests: set[asyncio.Task[None]] = set()
         self._leader: asyncio.Task[None] | None = None
         self._dismissed = False
+        self._quiet = False  # there was nothing to do when somebody looked last
         self._waiting = 0
 
     def look(self) -> None:
@@ -110,13 +111,15 @@ class AsyncCrew:
             while not self._dismissed:
                 self._work.clear()
                 step = self.delivery.next(self._clock.monotonic())
+                # To say so again would wake those who wait, who have somebody look again, and so on.
+                news, self._quiet = step is None and not self._quiet, step is None
+                if news:
+                    self._progress.set()
                 if isinstance(step, Send):
                     task = asyncio.create_task(self._carry(step))
                     self._requests.add(task)
                     task.add_done_callback(self._requests.discard)
                     continue
-                if step is None:
-                    self._progress.set()
                 await self._rest(step.until if isinstance(step, Wait) else None)
         except BaseException as error:  # a clock, or the end
             self._fail(error)

@@ -64,6 +64,7 @@ class Crew:
         self._progress = Condition(self.lock)  # something was settled
         self._threads = self._idle = self._out = 0
         self._dismissed = False
+        self._quiet = False  # there was nothing to do when somebody looked last
         self._waiting = 0
         self._kept: float | None = None  # until when one of those who rest keeps the time
         self._task: Callable[[], object] | None = None
@@ -143,6 +144,10 @@ class Crew:
             return
         try:
             step = self.delivery.next(self._clock.monotonic())
+            # To say so again would wake those who wait, who have somebody look again, and so on.
+            news, self._quiet = step is None and not self._quiet, step is None
+            if news:
+                self._progress.notify_all()
             if isinstance(step, Send):
                 self._carry(step)
             else:
@@ -187,8 +192,6 @@ class Crew:
         if self._task is not None:  # at its time, however often somebody is woken before
             moments.append(self._due)
         at = min(moments, default=None)
-        if step is None:
-            self._progress.notify_all()
         self._idle += 1
         try:
             if at is None or (self._kept is not None and self._kept <= at):

@@ -424,6 +424,42 @@ def test_one_of_three_delivers_and_when_it_is_killed_another_does(place: str, sc
         assert {name for name, times in seen.items() if times > 1} <= names("x", 5)
 
 
+_FLUSHING = {
+    "threads": """
+        outbox = opened()
+        outbox.put(message("other"))
+        begun = time.process_time()
+        outbox.flush(1)
+    """,
+    "asyncio": """
+        import asyncio
+        async def main():
+            global begun
+            async with AsyncOutbox(AsyncCustomerIO.from_env(), PATH, flush_interval=0.05) as outbox:
+                await outbox.put(message("other"))
+                begun = time.process_time()
+                await outbox.flush(1)
+                print(time.process_time() - begun, flush=True)
+                os._exit(0)
+        asyncio.run(main())
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", list(_FLUSHING))
+@pytest.mark.parametrize("place", ["file"])
+def test_to_wait_for_another_process_to_deliver_takes_no_processor(place: str, kind: str, script: Script) -> None:
+    """Two threads, or tasks, that wake each other have all of it, and those who deliver have none."""
+    with ScriptedServer(rest=Reply(hold=True)) as server:
+        leader = script.start(_WORKER, server.url)
+        _tell(leader, "put m 1")
+        assert _told(leader) == "put"
+        server.wait_for(1)
+        code = textwrap.dedent(_FLUSHING[kind])
+        output = script.run(f"{code}print(time.process_time() - begun, flush=True)\nos._exit(0)", server.url)
+        assert float(output) < 0.5
+
+
 # Frozen --------------------------------------------------------------------------------------------------------------
 
 

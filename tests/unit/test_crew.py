@@ -77,6 +77,20 @@ def test_the_task_is_done_while_somebody_waits_in_short_steps():
             here.wait(lambda: bool(done), 0.01)
 
 
+def test_who_waits_for_what_others_do_and_who_has_nothing_to_do_do_not_keep_each_other_awake():
+    """As where another process delivers what this one flushes."""
+    with place() as here:
+        turns, following = [], here.delivery.next
+        here.delivery.next = lambda now: turns.append(now) or following(now)
+        here.put(1)
+        assert here.wait(lambda: here.delivery.finished)
+        turns.clear()
+        assert not here.wait(lambda: False, 0.1)
+        assert len(turns) < 5
+        here.put(2)
+        assert here.wait(lambda: here.delivery.finished)
+
+
 def test_who_has_a_nearer_moment_does_not_sleep_with_who_has_a_far_one():
     """Three rest, one of them till the far moment; a fourth comes back with a near one."""
     held = threading.Event()
