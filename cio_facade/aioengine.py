@@ -17,7 +17,7 @@ from cio_facade.errors import OutboxFullError
 from cio_facade.running import Running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from cio_facade.backlog import Backlog
     from cio_facade.clock import Clock
@@ -58,15 +58,13 @@ class AsyncEngine(Running):
         until = self._until(seconds)
         if await (self._hold if self._commits is None else self._keep)(chunk, size, until):
             return len(chunk.data)
-        for call in chunk.data:
-            self.backlog.refuse(FULL, message_id_of(call))
+        self._refuse((FULL, message_id_of(call)) for call in chunk.data)
         return 0
 
     async def put_group(self, messages: list[CallModel], seconds: float | None) -> int:
         """Take messages of which some may be unfit."""
         chunk = self.encoder.many(messages)
-        for _, error in chunk.refused:
-            self.backlog.refuse(str(error), error.message_id)
+        self._refuse((str(error), error.message_id) for _, error in chunk.refused)
         return await self.put(chunk, seconds) if chunk.data else 0
 
     async def flush(self, seconds: float | None) -> None:
@@ -74,6 +72,8 @@ class AsyncEngine(Running):
         until = self._until(seconds)
         backlog = self.backlog
         last = backlog.flush()
+        if backlog.has_news:
+            await self._look_around()
         while not await self._is_settled(last) and not self._is_late(until) and self._crew.raised is None:
             await self._crew.wait_for_progress(self._soon(until))
             if backlog.has_news or self._commits is not None:
@@ -102,6 +102,12 @@ class AsyncEngine(Running):
         self.backlog.write()
         self.backlog.halt()
         return self.backlog.give_up()
+
+    def _refuse(self, refused: Iterable[tuple[str, str | None]]) -> None:
+        """Count messages as rejected that are not taken."""
+        for reason, message_id in refused:
+            self.backlog.refuse(reason, message_id)
+        self._crew.progressed()  # a flush waits for what there is to be told, too
 
     async def _hold(self, chunk: Chunk, size: int, until: float | None) -> bool:
         """Take messages into memory."""

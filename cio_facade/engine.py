@@ -79,6 +79,8 @@ class Engine(Running):
             for reason, message_id in refused:
                 self.backlog.refuse(reason, message_id)
         self.backlog.write()
+        with self._crew.lock:
+            self._crew.progressed()  # a flush waits for what there is to be told, too
 
     def flush(self, timeout: float | None) -> None:
         """Wait until all that was put before is settled."""

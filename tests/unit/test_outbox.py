@@ -516,6 +516,21 @@ def test_each_persons_messages_keep_their_order_through_trouble(kind, place, whe
 
 @TWINS
 @PLACES
+def test_what_is_refused_keeps_no_flush_waiting(kind, place, where, monkeypatch):
+    monkeypatch.setattr(boxes.Settings, "tend_every", 60.0)
+    told = []
+    with opened(kind, RecordingTransport(), where, on_outcome=told.append) as box:
+        assert box.put_many([tracked(0), UNFIT]) == 1
+        assert within(20, lambda: box.flush(15)).balanced
+        assert box.put_many([UNFIT]) == 0  # nothing else is to be done
+        begun = time.monotonic()
+        report = within(20, lambda: box.flush(15))
+        assert time.monotonic() - begun < 10
+        assert (report.delivered, report.rejected, len(told)) == (1, 2, 3)
+
+
+@TWINS
+@PLACES
 def test_one_lane_is_one_order_for_all(kind, place, where):
     transport = RecordingTransport()
     with opened(kind, transport, where, lanes=1) as box:
