@@ -105,8 +105,8 @@ def test_a_pause_that_is_over_before_it_begins_is_none(connect: Any) -> None:
 def test_a_stream_ends_when_its_time_is_up(connect: Any) -> None:
     letters: list[DeadLetter] = []
     with ScriptedServer(rest=SILENT) as server:
-        client = connect(server.url, clock=Clock(), timeout=0.5)
-        report = client.send_many(iter(CALLS), timeout=0.2, on_dead_letter=letters.append)
+        client = connect(server.url, clock=Clock(), timeout=2.0)
+        report = client.send_many(iter(CALLS), timeout=0.8, on_dead_letter=letters.append)
     assert (report.accepted, report.pending, report.requests) == (3, 3, 1)
     assert list(report.dead_letters) == sorted(letters, key=lambda letter: letter.index)
     assert report.reasons == {MAY_HAVE_ARRIVED: 3}
@@ -128,7 +128,7 @@ def test_time_is_up_during_a_pause_between_attempts(connect: Any) -> None:
     with ScriptedServer(rest=Reply(503, headers={"Retry-After": "20"})) as server:
         client = connect(server.url, clock=Clock())
         begun = time.monotonic()
-        report = client.send_many(iter(CALLS), timeout=0.2)
+        report = client.send_many(iter(CALLS), timeout=0.8)
         assert time.monotonic() - begun < 5
     assert (report.pending, report.reasons) == (3, {MAY_HAVE_ARRIVED: 3})
 
