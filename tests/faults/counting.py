@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections import deque
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Self
 
 __all__ = ["CountingServer"]
@@ -16,6 +16,7 @@ __all__ = ["CountingServer"]
 # The kernel's own stamp, on arrival: a server that is held up counts no worse. Elsewhere, when it is read.
 _STAMPS = 35 if hasattr(socket, "SO_PEERCRED") else None  # SO_TIMESTAMPNS of Linux
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_STEP = 0.005  # seconds
 _ANSWER = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -28,6 +29,8 @@ class CountingServer:
         When requests came whole, in seconds since 1970.
     refused : int
         Requests answered with 429.
+    lag : float
+        The longest that the machine kept a thread waiting that had nothing to do but to wake, in seconds.
     most : tuple of int and float, optional
         Requests that are taken in that many seconds; the others are refused. Without it, all are taken.
     """
@@ -35,23 +38,29 @@ class CountingServer:
     def __init__(self, most: tuple[int, float] | None = None) -> None:
         self.arrivals: list[float] = []
         self.refused = 0
+        self.lag = 0.0
+        self._ended = Event()
         self._most = most
         self._taken: deque[float] = deque()
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._stop, self._stopped = socket.socketpair()
         self._thread = Thread(target=self._serve, name="counting", daemon=True)
+        self._watching = Thread(target=self._watch, name="lag", daemon=True)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
 
     def __enter__(self) -> Self:
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._stopped, selectors.EVENT_READ, None)
         self._thread.start()
+        self._watching.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.send(b"x")
+        self._ended.set()
         self._thread.join(10)
+        self._watching.join(10)
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
@@ -63,6 +72,12 @@ class CountingServer:
                 if key.data is None:
                     return
                 key.data()
+
+    def _watch(self) -> None:
+        last = time.monotonic()
+        while not self._ended.wait(_STEP):
+            now = time.monotonic()
+            self.lag, last = max(self.lag, now - last - _STEP), now
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()

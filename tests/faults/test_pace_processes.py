@@ -24,6 +24,7 @@ from cio_facade import leases
 
 REQUESTS = times(constants.WINDOW_REQUESTS // 10, constants.WINDOW_REQUESTS)
 SECONDS = constants.WINDOW_SECONDS
+WAY = SECONDS / 90  # which leases.py allows for; pacing.py does for more
 PHASE = SECONDS * times(1.5, 4)
 PROCESSES = 8
 LEAST = times(0.5, 0.3)  # of the limit, on a machine that is busy with other things; else it is above 0.9
@@ -131,11 +132,23 @@ def used(arrivals: list[float]) -> float:
     return (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) / (REQUESTS / SECONDS)
 
 
-def checked(what: str, arrivals: list[float], record: Callable[[str, object], None], **more: object) -> float:
-    """Hold arrivals against the limit, and note what was seen."""
-    most = most_in_a_window(arrivals, SECONDS)
-    record(what, {"most": most, "of": REQUESTS, "used": round(used(arrivals), 3), **more})
-    assert most <= REQUESTS
+def held(server: CountingServer) -> int:
+    """Hold all arrivals against the limit; gives the most that one window had.
+
+    What is promised is that no window has more where one request is longer on its way than another by `WAY` at most. As
+    much as this machine held one up for longer than that, the window is shorter in which they left.
+    """
+    window = SECONDS - max(0.0, server.lag - WAY)
+    assert most_in_a_window(server.arrivals, window) <= REQUESTS, server.lag
+    return most_in_a_window(server.arrivals, SECONDS)
+
+
+def checked(
+    what: str, server: CountingServer, record: Callable[[str, object], None], since: int = 0, **more: object
+) -> float:
+    """Hold arrivals against the limit, and note what was seen; gives the part of the limit that was used."""
+    most, arrivals = held(server), server.arrivals[since:]
+    record(what, {"most": most, "of": REQUESTS, "used": round(used(arrivals), 3), "lag": round(server.lag, 3), **more})
     return used(arrivals)
 
 
@@ -143,18 +156,17 @@ def checked(what: str, arrivals: list[float], record: Callable[[str, object], No
 def test_one_process(kind: str, start: Any, record_property: Any) -> None:
     server, senders = start(1, kind=kind)
     seconds = senders.run(PHASE)
-    assert checked(f"one process, {kind}", server.arrivals, record_property, cpu=seconds) > LEAST
+    assert checked(f"one process, {kind}", server, record_property, cpu=seconds) > LEAST
 
 
 def test_eight_processes_with_a_share_each(start: Any, record_property: Any) -> None:
     server, senders = start(PROCESSES, share=1 / PROCESSES)
     senders.run(PHASE)
-    assert checked("shares", server.arrivals, record_property) > LEAST
+    assert checked("shares", server, record_property) > LEAST
     at_once = len(server.arrivals)
     senders.run(PHASE, PROCESSES // 2)
-    assert most_in_a_window(server.arrivals, SECONDS) <= REQUESTS
     # What the idle ones do not use is lost.
-    assert checked("shares, half of them idle", server.arrivals[at_once:], record_property) < 0.6
+    assert checked("shares, half of them idle", server, record_property, at_once) < 0.6
 
 
 def test_eight_processes_over_redis(redis: Redis, start: Any, record_property: Any) -> None:
@@ -162,12 +174,11 @@ def test_eight_processes_over_redis(redis: Redis, start: Any, record_property: A
     senders.run(PHASE)
     orders = redis.orders()
     trips = round(orders / len(server.arrivals), 3)
-    assert checked("Redis", server.arrivals, record_property, trips=trips) > LEAST
+    assert checked("Redis", server, record_property, trips=trips) > LEAST
     at_once = len(server.arrivals)
     senders.run(PHASE, PROCESSES // 2)
     trips = round((redis.orders() - orders) / (len(server.arrivals) - at_once), 3)
-    assert most_in_a_window(server.arrivals, SECONDS) <= REQUESTS
-    assert checked("Redis, half of them idle", server.arrivals[at_once:], record_property, trips=trips) > LEAST
+    assert checked("Redis, half of them idle", server, record_property, at_once, trips=trips) > LEAST
 
 
 @pytest.mark.parametrize("kind", ["tasks", "forks"])
@@ -175,7 +186,7 @@ def test_one_client_over_redis(kind: str, redis: Redis, start: Any, record_prope
     server, senders = start(1, kind=kind, redis=redis.url, fallback=1 / 4)
     senders.run(PHASE)
     trips = round(redis.orders() / len(server.arrivals), 3)
-    assert checked(f"Redis, {kind}", server.arrivals, record_property, trips=trips) > LEAST
+    assert checked(f"Redis, {kind}", server, record_property, trips=trips) > LEAST
 
 
 @pytest.mark.parametrize("over_redis", [False, True])
@@ -220,7 +231,7 @@ def test_redis_is_killed_and_comes_back(redis: Redis, start: Any, record_propert
     time.sleep(away)
     redis.start()
     senders.run(0.0)
-    checked("Redis, killed and started again", server.arrivals, record_property)
+    checked("Redis, killed and started again", server, record_property)
 
     def in_between(begin: float, end: float) -> float:
         found = [moment for moment in server.arrivals if began + begin <= moment < began + end]
