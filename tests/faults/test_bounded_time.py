@@ -30,7 +30,7 @@ def test_a_stream_ends_when_its_time_is_up(kind: Any, fault: Fault, sandbox: Any
             begun = time.monotonic()
             report = within(25, lambda: cio.send_many(given(50), timeout=0.3))
             took = time.monotonic() - begun
-        assert took < 15  # the timeout of a request is 30
+        assert took < 3
     assert report.balanced
     # On a slow machine the time may be up before all are read.
     assert 0 < report.accepted <= 50
@@ -49,4 +49,4 @@ def test_an_answer_whose_head_comes_in_drops_is_not_waited_for_to_its_end(
         took = time.monotonic() - begun
     assert account.report.balanced
     assert account.report.delivered == 0
-    assert took < 20
+    assert took < 5

@@ -195,7 +195,7 @@ def test_they_never_take_longer_than_they_were_given(kind, place, where, action)
         box.put_many(numbered(0, 50))
         begun = time.monotonic()
         report = within(20, lambda: getattr(box, action)(0.05))
-        assert time.monotonic() - begun < 10  # the transport answers never
+        assert time.monotonic() - begun < 1.5
         assert (report.accepted, report.pending, report.balanced) == (50, 50, True)
 
 
@@ -367,7 +367,7 @@ def test_block_waits_for_room(kind, place, where, few):
         begun = time.monotonic()
         with pytest.raises(OutboxFullError, match="full"):
             box.put(tracked(90), timeout=0.05)
-        assert 0.04 < time.monotonic() - begun < 10
+        assert 0.04 < time.monotonic() - begun < 2
         threading.Timer(0.05, transport.go.set).start()
         assert within(10, lambda: box.put(tracked(91))) is True
         report = box.flush(10)
@@ -476,8 +476,10 @@ def test_a_lone_message_leaves_by_itself(kind, place, where):
     transport = RecordingTransport()
     with opened(kind, transport, where, flush_interval=0.05) as box:
         for n in range(3):
+            begun = time.monotonic()
             box.put(tracked(n))
-            eventually(lambda n=n: len(transport.calls) == n + 1, 15)
+            eventually(lambda n=n: len(transport.calls) == n + 1, 5)
+            assert time.monotonic() - begun < 2
 
 
 @TWINS
